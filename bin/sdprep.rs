@@ -1,0 +1,2 @@
+//! Prepares RGB-D data sets: convert, check, look.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Trains depth + semantics networks on prepared sets.
+fn main() {}

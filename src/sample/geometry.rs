@@ -1,0 +1,120 @@
+use std::fmt;
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+/// Height and width of a grid, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Size {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Size {
+    /// `height` rows of `width` columns.
+    #[must_use]
+    pub const fn new(height: usize, width: usize) -> Self {
+        Self { height, width }
+    }
+
+    /// Number of pixels.
+    #[must_use]
+    pub const fn n_pixels(self) -> usize {
+        self.height * self.width
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{} (height x width)", self.height, self.width)
+    }
+}
+
+/// A rectangle of a source grid, in the source's pixels. It may reach outside: negative offsets pad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Source row of the window's first row.
+    pub top: i64,
+    /// Source column of the window's first column.
+    pub left: i64,
+    /// Rows of the window.
+    pub height: usize,
+    /// Columns of the window.
+    pub width: usize,
+}
+
+impl Window {
+    /// The whole of a grid.
+    #[must_use]
+    pub const fn whole(size: Size) -> Self {
+        Self { top: 0, left: 0, height: size.height, width: size.width }
+    }
+
+    /// The grid the window makes.
+    #[must_use]
+    pub const fn size(self) -> Size {
+        Size::new(self.height, self.width)
+    }
+
+    /// Cuts the window out of a plane; pixels outside it become `fill`.
+    pub(crate) fn cut<T: Copy>(self, plane: ArrayView2<'_, T>, fill: T) -> Array2<T> {
+        let (height, width) = plane.dim();
+        Array2::from_shape_fn((self.height, self.width), |(y, x)| {
+            let at = (offset(self.top, y, height), offset(self.left, x, width));
+            if let (Some(y), Some(x)) = at { plane[(y, x)] } else { fill }
+        })
+    }
+}
+
+fn offset(start: i64, i: usize, end: usize) -> Option<usize> {
+    let at = start.checked_add(i64::try_from(i).ok()?)?;
+    usize::try_from(at).ok().filter(|&at| at < end)
+}
+
+/// The plane mirrored left to right.
+pub(crate) fn mirror<T: Copy>(plane: ArrayView2<'_, T>) -> Array2<T> {
+    let (height, width) = plane.dim();
+    Array2::from_shape_fn((height, width), |(y, x)| plane[(y, width - 1 - x)])
+}
+
+/// The source index nearest to the centre of output pixel `i`, with half-pixel centres.
+pub(crate) fn nearest(i: usize, from: usize, to: usize) -> usize {
+    ((2 * i + 1) * from / (2 * to)).min(from.saturating_sub(1))
+}
+
+/// Nearest neighbour with half-pixel centres.
+pub(crate) fn resize_nearest<T: Copy>(plane: ArrayView2<'_, T>, size: Size) -> Array2<T> {
+    let (height, width) = plane.dim();
+    let columns: Vec<usize> = (0..size.width).map(|x| nearest(x, width, size.width)).collect();
+    Array2::from_shape_fn((size.height, size.width), |(y, x)| plane[(nearest(y, height, size.height), columns[x])])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn a_window_outside_the_grid_is_filled() {
+        let plane = array![[1, 2], [3, 4]];
+        let window = Window { top: -1, left: 1, height: 3, width: 2 };
+        assert_eq!(window.cut(plane.view(), 0), array![[0, 0], [2, 0], [4, 0]]);
+    }
+
+    #[test]
+    fn mirroring_twice_changes_nothing() {
+        let plane = array![[1, 2, 3], [4, 5, 6]];
+        assert_eq!(mirror(plane.view()), array![[3, 2, 1], [6, 5, 4]]);
+        assert_eq!(mirror(mirror(plane.view()).view()), plane);
+    }
+
+    #[test]
+    fn nearest_uses_pixel_centres() {
+        let plane = array![[10, 20]];
+        assert_eq!(resize_nearest(plane.view(), Size::new(1, 4)), array![[10, 10, 20, 20]]);
+        let plane = array![[1, 2, 3, 4]];
+        assert_eq!(resize_nearest(plane.view(), Size::new(1, 2)), array![[2, 4]]);
+    }
+}

@@ -1,0 +1,142 @@
+use std::borrow::Cow;
+
+use fast_image_resize as fir;
+use ndarray::{Array2, Array3, Axis};
+
+use super::geometry::{self, Size, Window};
+
+/// An sRGB picture, `[3, H, W]`, planar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image(Array3<u8>);
+
+impl Image {
+    /// Takes planar pixels `[3, H, W]`; `None` when the first axis is not three.
+    #[must_use]
+    pub fn from_planes(planes: Array3<u8>) -> Option<Self> {
+        (planes.dim().0 == 3).then(|| Self(planes.as_standard_layout().into_owned()))
+    }
+
+    /// Takes interleaved pixels, `H * W * 3` bytes; `None` when the length does not fit.
+    #[must_use]
+    pub fn from_interleaved(pixels: &[u8], size: Size) -> Option<Self> {
+        let n = size.n_pixels();
+        if pixels.len() != n.checked_mul(3)? {
+            return None;
+        }
+        let mut planes = vec![0; pixels.len()];
+        let (red, rest) = planes.split_at_mut(n);
+        let (green, blue) = rest.split_at_mut(n);
+        for (((pixel, r), g), b) in pixels.chunks_exact(3).zip(red).zip(green).zip(blue) {
+            (*r, *g, *b) = (pixel[0], pixel[1], pixel[2]);
+        }
+        Array3::from_shape_vec((3, size.height, size.width), planes).ok().map(Self)
+    }
+
+    /// A picture of one colour.
+    #[must_use]
+    pub fn filled(size: Size, value: u8) -> Self {
+        Self(Array3::from_elem((3, size.height, size.width), value))
+    }
+
+    /// The pixels, interleaved `[H, W, 3]`.
+    #[must_use]
+    pub fn to_interleaved(&self) -> Vec<u8> {
+        let planes = self.as_slice();
+        let n = self.size().n_pixels();
+        (0..n).flat_map(|i| [planes[i], planes[n + i], planes[2 * n + i]]).collect()
+    }
+
+    /// The pixels as they are stored, `[3, H, W]`.
+    #[must_use]
+    pub fn planes(&self) -> &Array3<u8> {
+        &self.0
+    }
+
+    /// The red, green and blue of one pixel.
+    ///
+    /// # Panics
+    /// When the pixel lies outside the grid.
+    #[must_use]
+    pub fn rgb(&self, y: usize, x: usize) -> [u8; 3] {
+        [self.0[(0, y, x)], self.0[(1, y, x)], self.0[(2, y, x)]]
+    }
+
+    /// All samples in stored order.
+    #[must_use]
+    pub fn as_slice(&self) -> Cow<'_, [u8]> {
+        self.0.as_slice().map_or_else(|| Cow::Owned(self.0.iter().copied().collect()), Cow::Borrowed)
+    }
+
+    /// Height and width.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        let (_, height, width) = self.0.dim();
+        Size::new(height, width)
+    }
+
+    /// The part the window covers; black outside.
+    #[must_use]
+    pub fn window(&self, window: Window) -> Self {
+        self.each_plane(window.size(), |plane| window.cut(plane, 0))
+    }
+
+    /// Mirrored left to right.
+    #[must_use]
+    pub fn mirror(&self) -> Self {
+        self.each_plane(self.size(), geometry::mirror)
+    }
+
+    /// Area averaging when shrinking, bilinear with half-pixel centres when enlarging.
+    ///
+    /// Source: the triangle filter whose support follows the scale, as in Pillow's `BILINEAR`.
+    #[must_use]
+    pub fn resize_smooth(&self, size: Size) -> Self {
+        let from = self.size();
+        if from == size || from.n_pixels() == 0 || size.n_pixels() == 0 {
+            return if from == size { self.clone() } else { Self::filled(size, 0) };
+        }
+        self.each_plane(size, |plane| {
+            resize_plane(&plane.to_owned(), size).unwrap_or_else(|| geometry::resize_nearest(plane, size))
+        })
+    }
+
+    fn each_plane(&self, size: Size, f: impl Fn(ndarray::ArrayView2<'_, u8>) -> Array2<u8>) -> Self {
+        let mut out = Array3::zeros((3, size.height, size.width));
+        for (c, plane) in self.0.axis_iter(Axis(0)).enumerate() {
+            out.index_axis_mut(Axis(0), c).assign(&f(plane));
+        }
+        Self(out)
+    }
+}
+
+/// `None` only for sizes the resizer cannot express (above 2^32).
+fn resize_plane(plane: &Array2<u8>, size: Size) -> Option<Array2<u8>> {
+    let (height, width) = plane.dim();
+    let (w, h) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+    let source = fir::images::ImageRef::new(w, h, plane.as_slice()?, fir::PixelType::U8).ok()?;
+    let mut target =
+        fir::images::Image::new(u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?, fir::PixelType::U8);
+    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
+    fir::Resizer::new().resize(&source, &mut target, &options).ok()?;
+    Array2::from_shape_vec((size.height, size.width), target.into_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interleaving_and_back_is_the_identity() {
+        let pixels: Vec<u8> = (0..24).collect();
+        let image = Image::from_interleaved(&pixels, Size::new(2, 4)).unwrap();
+        assert_eq!(image.rgb(1, 2), [18, 19, 20]);
+        assert_eq!(image.to_interleaved(), pixels);
+        assert_eq!(Image::from_interleaved(&pixels, Size::new(3, 4)), None);
+    }
+
+    #[test]
+    fn shrinking_by_two_averages() {
+        let image = Image::from_interleaved(&[0, 10, 20, 100, 30, 40], Size::new(1, 2)).unwrap();
+        assert_eq!(image.resize_smooth(Size::new(1, 1)).rgb(0, 0), [50, 20, 30]);
+    }
+}
