@@ -1,38 +1,26 @@
 //! Class sets, and the tables that carry ids from one to another.
+//!
+//! A [`LabelSpace`] is a set of classes a prepared set can hold; a [`Remap`] carries the ids of a source file into one:
+//!
+//! ```
+//! use semdepth::label::{LabelSpace, Remap, nyu};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let remap = Remap::nyu894_to(LabelSpace::Ade20k150)?;
+//! let chair = nyu::id_894("chair").ok_or("no such class")?;
+//! assert_eq!(remap.apply([u32::from(chair), 0])?, [19, 255]);
+//! assert_eq!(LabelSpace::Ade20k150.class_name(19), Some("chair"));
+//! # Ok(()) }
+//! ```
+//!
+//! The tables lie in `tables/` as CSV; where each row comes from is said in `docs/labels.md`.
 
-use std::fmt;
+pub mod ade20k;
+pub mod cityscapes;
+pub mod nyu;
+mod remap;
+mod space;
+mod table;
 
-use serde::{Deserialize, Serialize};
-
-/// A set of at most 255 classes whose ids a prepared set can hold; 255 always means *ignore*.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum LabelSpace {
-    /// The 150 classes of SceneParse150, zero based, in their official order.
-    #[serde(rename = "ade20k150")]
-    Ade20k150,
-    /// The 40 classes of Gupta et al., ids 1..40.
-    #[serde(rename = "nyu40")]
-    Nyu40,
-    /// The 13 classes of Couprie et al., ids 1..13.
-    #[serde(rename = "nyu13")]
-    Nyu13,
-}
-
-impl LabelSpace {
-    /// The name stored in a set.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ade20k150 => "ade20k150",
-            Self::Nyu40 => "nyu40",
-            Self::Nyu13 => "nyu13",
-        }
-    }
-}
-
-impl fmt::Display for LabelSpace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+pub use remap::{NoTable, Remap, UnknownId};
+pub use space::{LabelSpace, UnknownSpace};
+pub use table::TableError;

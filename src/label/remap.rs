@@ -1,0 +1,402 @@
+use std::path::Path;
+
+use ndarray::ArrayView2;
+
+use super::table::{TableError, line_error, read_text};
+use super::{LabelSpace, ade20k, cityscapes, nyu};
+use crate::sample::{IGNORE, Semantics};
+
+/// Carries the class ids of a source into a [`LabelSpace`]; ids without a class there become 255, *ignore*.
+///
+/// An id that the table does not list is an error, never a guess.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remap {
+    name: String,
+    space: LabelSpace,
+    /// Index = source id; [`UNLISTED`] where the table has none.
+    targets: Vec<u16>,
+}
+
+const UNLISTED: u16 = u16::MAX;
+
+/// A source holds a class id that its table does not list.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "class id {id} is not in the table {table}: expected one of {expected}; is this another label space, or an index base of 0 instead of 1?"
+)]
+pub struct UnknownId {
+    /// The id that was found.
+    pub id: u32,
+    /// Name of the table.
+    pub table: String,
+    /// The ids the table lists, in words.
+    pub expected: String,
+}
+
+/// There is no table between two label spaces.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no table from {from} to {to}; give one of your own (two columns: source id, id or name in {to})")]
+pub struct NoTable {
+    /// The space of the source.
+    pub from: &'static str,
+    /// The space asked for.
+    pub to: LabelSpace,
+}
+
+impl Remap {
+    /// From the raw ids of the labelled `.mat` of NYU Depth v2: 0 = unlabelled, 1..894.
+    ///
+    /// # Errors
+    /// When there is no table into `space`.
+    pub fn nyu894_to(space: LabelSpace) -> Result<Self, NoTable> {
+        let targets = match space {
+            LabelSpace::Ade20k150 => &nyu::NYU894.ade20k,
+            LabelSpace::Nyu40 => &nyu::NYU894.nyu40,
+            LabelSpace::Nyu13 => &nyu::NYU894.nyu13,
+        };
+        Ok(Self::of_list("nyu894", space, targets))
+    }
+
+    /// From NYU40 ids: 0 or 255 = unlabelled, 1..40.
+    ///
+    /// # Errors
+    /// When there is no table into `space`.
+    pub fn nyu40_to(space: LabelSpace) -> Result<Self, NoTable> {
+        match space {
+            LabelSpace::Ade20k150 => Ok(Self::of_list("nyu40", space, &nyu::NYU40.ade20k).with_ignore()),
+            LabelSpace::Nyu13 => Ok(Self::of_list("nyu40", space, &nyu::NYU40.nyu13).with_ignore()),
+            LabelSpace::Nyu40 => Ok(Self::identity(space)),
+        }
+    }
+
+    /// From NYU13 ids: 0 or 255 = unlabelled, 1..13.
+    ///
+    /// # Errors
+    /// When there is no table into `space`.
+    pub fn nyu13_to(space: LabelSpace) -> Result<Self, NoTable> {
+        match space {
+            LabelSpace::Ade20k150 => Ok(Self::of_list("nyu13", space, &nyu::NYU13.ade20k).with_ignore()),
+            LabelSpace::Nyu13 => Ok(Self::identity(space)),
+            LabelSpace::Nyu40 => Err(NoTable { from: "nyu13", to: space }),
+        }
+    }
+
+    /// From Cityscapes ids (0..33, as in `labelIds` and in the semantic benchmark of KITTI), the 19 evaluated classes
+    /// only; 255 (`license plate` as a byte) is ignored.
+    ///
+    /// # Errors
+    /// When there is no table into `space`.
+    pub fn cityscapes_to(space: LabelSpace) -> Result<Self, NoTable> {
+        Self::cityscapes("cityscapes", space, |c| Some((c.id, c.ade20k)))
+    }
+
+    /// As [`cityscapes_to`](Self::cityscapes_to), with some classes that are not evaluated: bridge, parking, caravan, ...
+    ///
+    /// # Errors
+    /// When there is no table into `space`.
+    pub fn cityscapes_extended_to(space: LabelSpace) -> Result<Self, NoTable> {
+        Self::cityscapes("cityscapes (extended)", space, |c| Some((c.id, c.ade20k_extended)))
+    }
+
+    /// From Cityscapes train ids: 0..18, 255 = ignore, as in `labelTrainIds`.
+    ///
+    /// # Errors
+    /// When there is no table into `space`.
+    pub fn cityscapes_train_ids_to(space: LabelSpace) -> Result<Self, NoTable> {
+        Self::cityscapes("cityscapes train ids", space, |c| (c.train_id != IGNORE).then_some((c.train_id, c.ade20k)))
+    }
+
+    fn cityscapes(
+        name: &'static str,
+        space: LabelSpace,
+        pair: impl Fn(&cityscapes::Class) -> Option<(u8, u8)>,
+    ) -> Result<Self, NoTable> {
+        if space != LabelSpace::Ade20k150 {
+            return Err(NoTable { from: name, to: space });
+        }
+        let mut remap = Self::of_list(name, space, &[]);
+        for (from, to) in cityscapes::classes().iter().filter_map(pair) {
+            remap.list(from.into(), to);
+        }
+        Ok(remap.with_ignore())
+    }
+
+    /// From ADE20K ids 0..149 (255 = ignore), many to one where `space` is coarser: for scoring against its labels.
+    ///
+    /// # Errors
+    /// When there is no table into `space`.
+    pub fn ade20k_to(space: LabelSpace) -> Result<Self, NoTable> {
+        let nyu40 = &nyu::NYU40_OF_ADE20K;
+        let nyu13 = || nyu40.iter().map(|&id| nyu::NYU40.nyu13.get(usize::from(id)).copied().unwrap_or(IGNORE));
+        Ok(match space {
+            LabelSpace::Ade20k150 => Self::identity(space),
+            LabelSpace::Nyu40 => Self::of_list("ade20k150", space, nyu40).with_ignore(),
+            LabelSpace::Nyu13 => Self::of_list("ade20k150", space, &nyu13().collect::<Vec<_>>()).with_ignore(),
+        })
+    }
+
+    /// From the official annotation PNGs of ADE20K: 1..150 = class, 0 and 255 (padding) = ignore.
+    #[must_use]
+    pub fn ade20k_official() -> Self {
+        let mut remap = Self::of_list("ade20k150 (1-based)", LabelSpace::Ade20k150, &[IGNORE]);
+        for class in ade20k::classes() {
+            remap.list(usize::from(class.id) + 1, class.id);
+        }
+        remap.with_ignore()
+    }
+
+    /// From ids that are already those of `space`: they stay, and so does 255. In the NYU spaces 0 becomes 255.
+    #[must_use]
+    pub fn identity(space: LabelSpace) -> Self {
+        let mut remap = Self::of_list(space.name(), space, &vec![IGNORE; usize::from(space.first_id())]);
+        for id in (0..IGNORE).filter(|&id| space.contains(id)) {
+            remap.list(id.into(), id);
+        }
+        remap.with_ignore()
+    }
+
+    /// From a table of the user's own: a CSV file of two columns, the source id (0..65534) and the id or the name of a
+    /// class of `space`, 255 or an empty cell standing for ignore. A first line that has no number in its first
+    /// column is taken for a header; lines that begin with `#` are skipped.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or names the line that is wrong: not two columns, not an id, a source id twice,
+    /// no such class.
+    pub fn from_csv(path: impl AsRef<Path>, space: LabelSpace) -> Result<Self, TableError> {
+        let path = path.as_ref();
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        Self::parse(&name, &read_text(path)?, space)
+    }
+
+    /// As [`from_csv`](Self::from_csv), from the text of a table called `name`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse(name: &str, text: &str, space: LabelSpace) -> Result<Self, TableError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .comment(Some(b'#'))
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let mut remap = Self::of_list(name, space, &[]);
+        for (i, row) in reader.records().enumerate() {
+            let row = row.map_err(|e| line_error(name, i as u64 + 1, e))?;
+            let line = row.position().map_or(i as u64 + 1, csv::Position::line);
+            let wrong = |reason: String| line_error(name, line, reason);
+            let (Some(from), Some(to), 2) = (row.get(0), row.get(1), row.len()) else {
+                return Err(wrong(format!("expected two columns, source id and class, found {}", row.len())));
+            };
+            let Ok(id) = from.parse::<u32>() else {
+                if i == 0 {
+                    continue;
+                }
+                return Err(wrong(format!("expected a source id, found `{from}`")));
+            };
+            let id = usize::try_from(id).ok().filter(|&id| id < usize::from(u16::MAX));
+            let id = id.ok_or_else(|| wrong(format!("source ids go from 0 to 65534, found {from}")))?;
+            if remap.targets.get(id).is_some_and(|&t| t != UNLISTED) {
+                return Err(wrong(format!("source id {id} stands here for the second time")));
+            }
+            remap.list(id, target(to, space).ok_or_else(|| wrong(no_class(to, space)))?);
+        }
+        if remap.targets.is_empty() {
+            return Err(TableError::Table { table: name.to_owned(), reason: "it lists no class".to_owned() });
+        }
+        Ok(remap)
+    }
+
+    fn of_list(name: &str, space: LabelSpace, targets: &[u8]) -> Self {
+        Self { name: name.to_owned(), space, targets: targets.iter().map(|&t| t.into()).collect() }
+    }
+
+    fn list(&mut self, from: usize, to: u8) {
+        if self.targets.len() <= from {
+            self.targets.resize(from + 1, UNLISTED);
+        }
+        self.targets[from] = to.into();
+    }
+
+    fn with_ignore(mut self) -> Self {
+        self.list(IGNORE.into(), IGNORE);
+        self
+    }
+
+    /// The space of the ids that come out.
+    #[must_use]
+    pub const fn space(&self) -> LabelSpace {
+        self.space
+    }
+
+    /// Name of the table.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where one id goes.
+    ///
+    /// # Errors
+    /// [`UnknownId`] when the table does not list it.
+    pub fn id(&self, id: u32) -> Result<u8, UnknownId> {
+        let target = usize::try_from(id).ok().and_then(|i| self.targets.get(i)).copied();
+        target.and_then(|t| u8::try_from(t).ok()).ok_or_else(|| self.unknown(id))
+    }
+
+    /// Where ids go, in order.
+    ///
+    /// # Errors
+    /// [`UnknownId`] with the first id that the table does not list.
+    pub fn apply(&self, ids: impl IntoIterator<Item = u32>) -> Result<Vec<u8>, UnknownId> {
+        ids.into_iter().map(|id| self.id(id)).collect()
+    }
+
+    /// Where a plane of ids `[H, W]` goes.
+    ///
+    /// # Errors
+    /// [`UnknownId`] with the first id, row by row, that the table does not list.
+    pub fn apply_plane(&self, ids: ArrayView2<'_, u16>) -> Result<Semantics, UnknownId> {
+        let mut unknown = None;
+        let plane = ids.map(|&id| match self.targets.get(usize::from(id)) {
+            Some(&target) if target != UNLISTED => target as u8,
+            _ => {
+                unknown.get_or_insert(id);
+                IGNORE
+            }
+        });
+        match unknown {
+            None => Ok(Semantics::new(plane)),
+            // The traversal above follows memory, which need not be row order.
+            Some(_) => Err(self.unknown(self.first_unknown(ids).unwrap_or_default())),
+        }
+    }
+
+    fn first_unknown(&self, ids: ArrayView2<'_, u16>) -> Option<u32> {
+        ids.iter().map(|&id| u32::from(id)).find(|&id| self.id(id).is_err())
+    }
+
+    fn unknown(&self, id: u32) -> UnknownId {
+        UnknownId { id, table: format!("{} -> {}", self.name, self.space), expected: self.listed() }
+    }
+
+    /// `0..40, 255`
+    fn listed(&self) -> String {
+        let mut ranges: Vec<(usize, usize)> = Vec::new();
+        for (id, _) in self.targets.iter().enumerate().filter(|&(_, &t)| t != UNLISTED) {
+            match ranges.last_mut() {
+                Some((_, end)) if *end + 1 == id => *end = id,
+                _ => ranges.push((id, id)),
+            }
+        }
+        let more = if ranges.len() > 8 { ", ..." } else { "" };
+        let range =
+            |&(start, end): &(usize, usize)| if start == end { start.to_string() } else { format!("{start}..{end}") };
+        ranges.iter().take(8).map(range).collect::<Vec<_>>().join(", ") + more
+    }
+}
+
+/// The class that a cell of the user's table means.
+fn target(cell: &str, space: LabelSpace) -> Option<u8> {
+    match cell.parse::<i64>() {
+        Ok(id) => u8::try_from(id).ok().filter(|&id| id == IGNORE || space.contains(id)),
+        Err(_) if cell.is_empty() || cell == "ignore" => Some(IGNORE),
+        Err(_) => space.id_of(cell),
+    }
+}
+
+fn no_class(cell: &str, space: LabelSpace) -> String {
+    let first = space.first_id();
+    let last = usize::from(first) + space.n_classes() - 1;
+    format!("`{cell}` is no class of {space}: expected {first}..{last}, a class name, or 255 for ignore")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    const ADE: LabelSpace = LabelSpace::Ade20k150;
+
+    #[test]
+    fn unlabelled_becomes_ignore() {
+        for space in LabelSpace::ALL {
+            assert_eq!(Remap::nyu894_to(space).unwrap().id(0), Ok(IGNORE));
+            assert_eq!(Remap::nyu40_to(space).unwrap().id(0), Ok(IGNORE));
+        }
+        assert_eq!(Remap::nyu13_to(ADE).unwrap().id(0), Ok(IGNORE));
+        assert_eq!(Remap::cityscapes_to(ADE).unwrap().id(0), Ok(IGNORE));
+    }
+
+    #[test]
+    fn an_identity_keeps_classes_and_ignore_only() {
+        let ade = Remap::identity(ADE);
+        assert_eq!(ade.apply([0, 149, 255]), Ok(vec![0, 149, 255]));
+        assert_eq!(ade.id(150).unwrap_err().id, 150);
+        let nyu = Remap::identity(LabelSpace::Nyu13);
+        assert_eq!(nyu.apply([0, 1, 13, 255]), Ok(vec![255, 1, 13, 255]));
+        assert!(nyu.id(14).is_err());
+    }
+
+    #[test]
+    fn official_annotations_are_one_based() {
+        assert_eq!(Remap::ade20k_official().apply([0, 1, 150, 255]), Ok(vec![255, 0, 149, 255]));
+        assert!(Remap::ade20k_official().id(151).is_err());
+    }
+
+    #[test]
+    fn cityscapes_in_its_three_forms() {
+        assert_eq!(Remap::cityscapes_to(ADE).unwrap().apply([7, 26, 15, 255]), Ok(vec![6, 20, 255, 255]));
+        assert_eq!(Remap::cityscapes_extended_to(ADE).unwrap().id(15), Ok(61));
+        assert_eq!(Remap::cityscapes_train_ids_to(ADE).unwrap().apply([0, 18, 16, 255]), Ok(vec![6, 127, 255, 255]));
+        assert!(Remap::cityscapes_train_ids_to(ADE).unwrap().id(19).is_err());
+        assert!(Remap::cityscapes_to(LabelSpace::Nyu40).is_err());
+    }
+
+    #[test]
+    fn planes_are_carried_whole_or_not_at_all() {
+        let remap = Remap::nyu40_to(ADE).unwrap();
+        let ids = array![[1_u16, 5, 0], [23, 40, 255]];
+        assert_eq!(remap.apply_plane(ids.view()).unwrap().values(), array![[0, 19, 255], [67, 255, 255]]);
+        let error = remap.apply_plane(array![[1_u16, 300], [77, 1]].t()).unwrap_err();
+        assert_eq!(error.id, 77, "the first in row order of the plane");
+        assert!(error.to_string().contains("nyu40 -> ade20k150: expected one of 0..40, 255"), "{error}");
+        assert!(remap.apply_plane(array![[u16::MAX]].view()).is_err());
+    }
+
+    #[test]
+    fn raw_ids_go_beyond_a_byte() {
+        let remap = Remap::nyu894_to(LabelSpace::Nyu40).unwrap();
+        assert_eq!(remap.id(894), Ok(40));
+        assert!(remap.id(255).unwrap() != IGNORE, "a raw class, not ignore");
+        assert!(remap.id(895).is_err());
+    }
+
+    #[test]
+    fn tables_of_the_user() {
+        let with_header = Remap::parse("t", "id,ade20k\n0,255\n7,19\n", ADE).unwrap();
+        let without = Remap::parse("t", "\u{feff}# mine\n0,\r\n7, Chair\r\n", ADE).unwrap();
+        assert_eq!(with_header.targets, without.targets);
+        assert_eq!(with_header.apply([7, 0]), Ok(vec![19, 255]));
+        assert!(with_header.id(1).is_err(), "not listed");
+        let error = |text: &str| Remap::parse("t", text, ADE).unwrap_err().to_string();
+        assert!(error("0,1\n0,2\n").contains("line 2: source id 0 stands here for the second time"));
+        assert!(error("0,1\n1,150\n").contains("`150` is no class of ade20k150: expected 0..149"));
+        assert!(error("0,1\n1,-1\n").contains("line 2"));
+        assert!(error("0,1\n1,2,3\n").contains("expected two columns"));
+        assert!(error("id,class\nx,2\n").contains("expected a source id, found `x`"));
+        assert!(error("70000,2\n").contains("65534"));
+        assert!(error("").contains("lists no class"));
+    }
+
+    #[test]
+    fn a_missing_or_endless_table_file_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map.csv");
+        assert!(matches!(Remap::from_csv(&path, ADE), Err(TableError::Io { .. })));
+        std::fs::write(&path, "0,3\n").unwrap();
+        assert_eq!(Remap::from_csv(&path, ADE).unwrap().id(0), Ok(3));
+        std::fs::write(&path, vec![b'\n'; 5 << 20]).unwrap();
+        assert!(matches!(Remap::from_csv(&path, ADE), Err(TableError::Table { .. })));
+    }
+}
