@@ -3,6 +3,9 @@
 //!
 //! Nothing here knows how a prepared set is laid out on disk.
 
+pub mod fit;
+pub mod picture;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,0 +1,114 @@
+//! PNG (ISO/IEC 15948), interlaced or not.
+
+use std::io::{BufRead, Cursor};
+
+use ndarray::Array2;
+use png::{BitDepth, ColorType, DecodeOptions, Decoder, Transformations};
+
+use super::{PictureError, checked_size, image_from_samples, to_8_bits};
+use crate::sample::{Image, Size};
+
+/// What the decoder may allocate besides the pixels: rows, the inflate window, ancillary chunks.
+const MAX_WORK_BYTES: usize = 64 << 20;
+
+struct Samples {
+    size: Size,
+    color: ColorType,
+    depth: BitDepth,
+    /// Rows in order, each padded to whole bytes; 16-bit samples big endian.
+    bytes: Vec<u8>,
+}
+
+pub(super) fn decode_rgb(bytes: &[u8]) -> Result<Image, PictureError> {
+    // EXPAND looks palettes up and stretches 1, 2 and 4 bits to 8, as a picture wants it.
+    let picture = decode(bytes, Transformations::EXPAND, |_, _| Ok(()))?;
+    let samples = match picture.depth {
+        BitDepth::Sixteen => {
+            let (pairs, _) = picture.bytes.as_chunks();
+            pairs.iter().map(|&b| to_8_bits(u32::from(u16::from_be_bytes(b)), 65535)).collect()
+        }
+        _ => picture.bytes,
+    };
+    image_from_samples(&samples, picture.color.samples(), picture.size)
+        .ok_or_else(|| damaged("the pixels do not fill the picture"))
+}
+
+pub(super) fn decode_u16(bytes: &[u8]) -> Result<Array2<u16>, PictureError> {
+    let picture = decode(bytes, Transformations::IDENTITY, |color, depth| match color {
+        ColorType::Grayscale | ColorType::Indexed => Ok(()),
+        _ => Err(PictureError::unexpected("a grey or palette PNG", format!("{} at {} bits", name(color), depth as u8))),
+    })?;
+    let Size { height, width } = picture.size;
+    let values: Vec<u16> = match picture.depth {
+        BitDepth::Sixteen => picture.bytes.as_chunks().0.iter().map(|&b| u16::from_be_bytes(b)).collect(),
+        BitDepth::Eight => picture.bytes.into_iter().map(u16::from).collect(),
+        depth => unpack(&picture.bytes, depth as u32, picture.size),
+    };
+    Array2::from_shape_vec((height, width), values).map_err(|_| damaged("the samples do not fill the picture"))
+}
+
+/// Samples of 1, 2 or 4 bits, leftmost in the high bits; every row starts on a byte.
+fn unpack(bytes: &[u8], bits: u32, size: Size) -> Vec<u16> {
+    let per_byte = (8 / bits) as usize;
+    let mask = (1_u16 << bits) - 1;
+    let sample = |row: &[u8], x: usize| {
+        let shift = 8 - bits as usize * (x % per_byte + 1);
+        (u16::from(row[x / per_byte]) >> shift) & mask
+    };
+    let rows = bytes.chunks_exact(size.width.div_ceil(per_byte));
+    rows.flat_map(|row| (0..size.width).map(move |x| sample(row, x))).collect()
+}
+
+pub(super) fn size(mut reader: impl BufRead) -> Result<Size, PictureError> {
+    let mut head = [0; 24];
+    reader.read_exact(&mut head).map_err(|_| damaged("the file ends inside the header"))?;
+    if head[12..16] != *b"IHDR" {
+        return Err(damaged("the first chunk is not IHDR"));
+    }
+    let number = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
+    Ok(Size::new(number(20), number(16)))
+}
+
+/// Decodes every pixel and checks every checksum; `accept` judges colour type and bit depth before that.
+fn decode(
+    bytes: &[u8],
+    transform: Transformations,
+    accept: impl FnOnce(ColorType, BitDepth) -> Result<(), PictureError>,
+) -> Result<Samples, PictureError> {
+    let mut options = DecodeOptions::default();
+    options.set_ignore_checksums(false);
+    options.set_skip_ancillary_crc_failures(false); // a damaged type byte turns any chunk into an ancillary one
+    options.set_ignore_text_chunk(true);
+    options.set_ignore_iccp_chunk(true);
+    let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
+    decoder.set_limits(png::Limits { bytes: MAX_WORK_BYTES });
+    decoder.set_transformations(transform);
+    let info = decoder.read_header_info().map_err(damaged)?;
+    let size = checked_size(info.height as usize, info.width as usize)?;
+    accept(info.color_type, info.bit_depth)?;
+
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    let n_bytes = reader.output_buffer_size().ok_or_else(|| damaged("the size overflows"))?;
+    let mut samples = vec![0; n_bytes];
+    let frame = reader.next_frame(&mut samples).map_err(damaged)?;
+    if (frame.height as usize, frame.width as usize) != (size.height, size.width) {
+        return Err(damaged(format!("the first frame is {}x{}, the header says {size}", frame.height, frame.width)));
+    }
+    reader.finish().map_err(damaged)?;
+    samples.truncate(frame.buffer_size());
+    Ok(Samples { size, color: frame.color_type, depth: frame.bit_depth, bytes: samples })
+}
+
+fn name(color: ColorType) -> &'static str {
+    match color {
+        ColorType::Grayscale => "grey",
+        ColorType::GrayscaleAlpha => "grey with alpha",
+        ColorType::Indexed => "palette",
+        ColorType::Rgb => "RGB",
+        ColorType::Rgba => "RGB with alpha",
+    }
+}
+
+fn damaged(reason: impl std::fmt::Display) -> PictureError {
+    PictureError::damaged("PNG", reason)
+}
