@@ -5,6 +5,7 @@
 
 pub mod fit;
 pub mod picture;
+pub mod synth;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
