@@ -4,6 +4,7 @@
 //! Nothing here knows how a prepared set is laid out on disk.
 
 pub mod fit;
+pub mod mat;
 pub mod picture;
 pub mod synth;
 
