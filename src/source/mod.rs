@@ -3,10 +3,15 @@
 //!
 //! Nothing here knows how a prepared set is laid out on disk.
 
+pub mod depth_code;
 pub mod fit;
+pub mod folder;
 pub mod mat;
+pub mod nyu;
+pub mod pairs;
 pub mod picture;
 pub mod synth;
+pub mod walk;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

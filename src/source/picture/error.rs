@@ -50,7 +50,7 @@ impl PictureError {
         Self::Damaged { format, reason: reason.to_string() }
     }
 
-    pub(super) fn unexpected(expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+    pub(in crate::source) fn unexpected(expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         Self::Unexpected { expected: expected.to_string(), found: found.to_string() }
     }
 }

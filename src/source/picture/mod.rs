@@ -120,6 +120,19 @@ pub fn decode_size(bytes: &[u8]) -> Result<Size, PictureError> {
     size_of(std::io::Cursor::new(bytes))
 }
 
+/// Bits of a stored sample, from the header.
+///
+/// # Errors
+/// See [`PictureError`].
+pub fn decode_bits(bytes: &[u8]) -> Result<u32, PictureError> {
+    match Format::of(bytes)? {
+        Format::Png => png::bits(bytes),
+        Format::Jpeg => Ok(8),
+        Format::Pnm => pnm::bits(bytes),
+        Format::Npy => npy::bits(bytes),
+    }
+}
+
 /// [`decode_rgb`] of a file.
 ///
 /// # Errors

@@ -194,6 +194,11 @@ pub(super) fn size(mut reader: impl BufRead) -> Result<Size, PictureError> {
     plane_size(&read_header(&mut reader)?.shape)
 }
 
+pub(super) fn bits(mut reader: impl BufRead) -> Result<u32, PictureError> {
+    let n_bytes = read_header(&mut reader)?.element.n_bytes();
+    Ok(8 * n_bytes as u32)
+}
+
 fn plane_size(shape: &[usize]) -> Result<Size, PictureError> {
     match shape {
         [leading @ .., height, width] if leading.iter().all(|&n| n == 1) => checked_size(*height, *width),

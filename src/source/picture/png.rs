@@ -59,14 +59,24 @@ fn unpack(bytes: &[u8], bits: u32, size: Size) -> Vec<u16> {
     rows.flat_map(|row| (0..size.width).map(move |x| sample(row, x))).collect()
 }
 
-pub(super) fn size(mut reader: impl BufRead) -> Result<Size, PictureError> {
-    let mut head = [0; 24];
+pub(super) fn size(reader: impl BufRead) -> Result<Size, PictureError> {
+    let head = head(reader)?;
+    let number = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
+    Ok(Size::new(number(20), number(16)))
+}
+
+pub(super) fn bits(reader: impl BufRead) -> Result<u32, PictureError> {
+    Ok(head(reader)?[24].into())
+}
+
+/// Signature, length and type of the first chunk, width, height, bit depth.
+fn head(mut reader: impl BufRead) -> Result<[u8; 25], PictureError> {
+    let mut head = [0; 25];
     reader.read_exact(&mut head).map_err(|_| damaged("the file ends inside the header"))?;
     if head[12..16] != *b"IHDR" {
         return Err(damaged("the first chunk is not IHDR"));
     }
-    let number = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
-    Ok(Size::new(number(20), number(16)))
+    Ok(head)
 }
 
 /// Decodes every pixel and checks every checksum; `accept` judges colour type and bit depth before that.

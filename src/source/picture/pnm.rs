@@ -38,6 +38,10 @@ pub(super) fn size(reader: impl BufRead) -> Result<Size, PictureError> {
     Ok(header(reader)?.0.size)
 }
 
+pub(super) fn bits(reader: impl BufRead) -> Result<u32, PictureError> {
+    Ok(if header(reader)?.0.max > 255 { 16 } else { 8 })
+}
+
 fn decode(bytes: &[u8], endian: Endian) -> Result<(Header, Vec<u16>), PictureError> {
     let (header, at) = header(bytes)?;
     let n = checked_size(header.size.height, header.size.width)?.n_pixels() * header.channels;
