@@ -1,2 +1,7 @@
 //! Prepares RGB-D data sets: convert, check, look.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    semdepth::cli::sdprep()
+}

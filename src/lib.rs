@@ -1,5 +1,8 @@
 //! semdepth: depth + semantics data sets as sharded Zarr tensors.
 
+pub mod cli;
 pub mod label;
+pub mod run;
 pub mod sample;
+pub mod shard;
 pub mod source;

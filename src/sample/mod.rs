@@ -20,6 +20,7 @@
 
 mod byte_map;
 mod depth;
+mod entry;
 mod fault;
 mod geometry;
 mod image;
@@ -27,6 +28,7 @@ mod intrinsics;
 
 pub use byte_map::{Confidence, IGNORE, Semantics};
 pub use depth::{Depth, Invalid};
+pub use entry::{Entry, Fields};
 pub use fault::Fault;
 pub use geometry::{Size, Window};
 pub use image::Image;

@@ -13,14 +13,14 @@ pub mod picture;
 pub mod synth;
 pub mod walk;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::label::LabelSpace;
 use crate::sample::{Fault, Invalid, Sample, Size, Window};
+
+pub use crate::sample::{Entry, Fields};
 
 /// A data set that can be converted.
 ///
@@ -55,38 +55,6 @@ pub struct Header {
     pub fields: Fields,
     /// Every option that decides a stored byte, defaults included; no path of the machine.
     pub options: Map<String, Value>,
-}
-
-/// Which optional fields the samples of a set have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fields {
-    /// `confidence`.
-    pub confidence: bool,
-    /// `raw_depth`.
-    pub raw_depth: bool,
-    /// `intrinsics`.
-    pub intrinsics: bool,
-}
-
-/// What is known of one sample before it is decoded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Unique name within the set, e.g. `bathroom/rgb_00045`.
-    pub key: String,
-    /// Field -> file it comes from, relative to the root the user gave, with `/` between parts.
-    pub source: BTreeMap<String, String>,
-    /// Split of this sample, when it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub split: Option<String>,
-    /// Scene or drive, e.g. `kitchen_0004`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scene: Option<String>,
-    /// Kind of scene, e.g. `kitchen`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scene_type: Option<String>,
-    /// How a derived sample was made (mixes, merged labels).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provenance: Option<Value>,
 }
 
 /// One decoded sample.

@@ -1,0 +1,111 @@
+//! The command line of `sdprep`: what can be typed, what is printed, how it ends. Nothing below knows clap.
+
+mod convert;
+mod exit;
+mod output;
+mod run;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use exit::Exit;
+use output::Output;
+
+/// Prepares depth + semantics data: converts NYUv2, KITTI and your own RGB-D folders into sharded Zarr tensors,
+/// checks them and shows them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sdprep",
+    version,
+    max_term_width = 110,
+    arg_required_else_help = true,
+    after_help = "\
+Exit codes: 0 done; 1 done, with findings (quarantined samples, damage, differences); 2 usage; 3 failed.
+Begin with:  sdprep synth indoor --count 8   then   sdprep view shards/synth-indoor"
+)]
+struct Sdprep {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Common {
+    /// Print the result as JSON on stdout
+    #[arg(long, global = true, help_heading = "Common options")]
+    json: bool,
+    /// Print nothing but results and errors
+    #[arg(long, short, global = true, help_heading = "Common options")]
+    quiet: bool,
+    /// Threads that work [default: all cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Common options")]
+    threads: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Convert a data set into a set of sharded tensors
+    #[command(subcommand)]
+    Convert(convert::Convert),
+    /// Check every checksum and content hash of a set
+    Verify(verify::Args),
+    /// Print completions for a shell
+    #[command(hide = true)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+/// Runs `sdprep` on the arguments of this process.
+#[must_use]
+pub fn sdprep() -> ExitCode {
+    let arguments = match Sdprep::try_parse() {
+        Ok(arguments) => arguments,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let output = Output::new(arguments.common);
+    if let Some(n) = output.threads() {
+        // Fails only when the pool exists already, which nothing before this line brings about.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
+    }
+    exit::of(dispatch(arguments.command, &output)).into()
+}
+
+fn dispatch(command: Command, output: &Output) -> Result<Exit> {
+    match command {
+        Command::Convert(command) => command.run(output),
+        Command::Verify(arguments) => arguments.run(output),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Sdprep::command(), "sdprep", &mut script);
+            output.raw(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Sdprep::command()).render(&mut page)?;
+            output.raw(&page)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Sdprep::command().debug_assert();
+    }
+}

@@ -1,0 +1,84 @@
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::{Common, Exit};
+use crate::run::Progress;
+
+/// Where words go: results to stdout, everything else to stderr.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Output {
+    common: Common,
+}
+
+impl Output {
+    pub(super) const fn new(common: Common) -> Self {
+        Self { common }
+    }
+
+    pub(super) fn threads(&self) -> Option<usize> {
+        self.common.threads.map(usize::from)
+    }
+
+    /// Something for the person in front of it.
+    pub(super) fn say(&self, text: impl Display) {
+        if !self.common.quiet {
+            // Nobody to tell is no reason to stop.
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// The result: `text` for people, `value` under `--json`.
+    pub(super) fn result(&self, text: impl Display, value: &impl Serialize) -> Result<()> {
+        let text = if self.common.json { serde_json::to_string_pretty(value)? } else { text.to_string() };
+        let mut stdout = io::stdout().lock();
+        if !text.is_empty() {
+            writeln!(stdout, "{}", text.trim_end())?;
+        }
+        Ok(stdout.flush()?)
+    }
+
+    /// Bytes that are the result themselves.
+    pub(super) fn raw(&self, bytes: &[u8]) -> Result<Exit> {
+        io::stdout().lock().write_all(bytes)?;
+        Ok(Exit::Done)
+    }
+
+    /// A bar with an ETA, when someone is there to see it.
+    pub(super) fn bar(&self, verb: &'static str) -> Bar {
+        let visible = !self.common.quiet && !self.common.json && io::stderr().is_terminal();
+        let target = if visible { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} samples, {per_sec}, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_prefix(verb);
+        Bar(bar)
+    }
+}
+
+/// A progress bar on stderr.
+pub(super) struct Bar(ProgressBar);
+
+impl Progress for Bar {
+    fn begin(&self, total: usize, done: usize) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+        self.0.reset_eta();
+    }
+
+    fn advance(&self) {
+        self.0.inc(1);
+    }
+
+    fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Bytes as people write them.
+pub(super) fn bytes(n: u64) -> String {
+    indicatif::HumanBytes(n).to_string()
+}

@@ -1,0 +1,203 @@
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use super::exit::{Exit, Usage};
+use super::output::{Output, bytes};
+use crate::run::{Outcome, Part, RunOptions, convert, estimate};
+use crate::shard::DepthEncoding;
+use crate::source::Source;
+
+/// Options of every command that makes a set.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct RunArgs {
+    /// Folder of the set [default: shards/NAME]
+    #[arg(long, short, value_name = "SET")]
+    pub(super) out: Option<PathBuf>,
+    /// Delete the set that is there and start over
+    #[arg(long)]
+    force: bool,
+    /// Stop at the first bad sample instead of quarantining it
+    #[arg(long)]
+    strict: bool,
+    /// Make only every N-th shard: I/N; parts may run at the same time, on many machines
+    ///
+    /// Without it, a Slurm array (SLURM_ARRAY_TASK_ID) or an indexed Kubernetes job (JOB_COMPLETION_INDEX) is
+    /// recognised by its environment.
+    #[arg(long, value_name = "I/N")]
+    part: Option<Part>,
+    /// Say how many samples, bytes and minutes, measured on a few samples; write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How depth is stored: metres, or 16-bit steps of --depth-step metres
+    #[arg(long, value_enum, default_value = "float32", value_name = "TYPE")]
+    depth_dtype: DepthDtype,
+    /// Metres of one step of 16-bit depth; fractions such as 1/256 are exact
+    #[arg(long, default_value = "0.001", value_name = "METRES", value_parser = fraction)]
+    depth_step: f64,
+    /// Samples in one shard
+    #[arg(long, default_value = "64", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    samples_per_shard: u16,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DepthDtype {
+    Float32,
+    Uint16,
+}
+
+/// A number such as `0.001` or `1/256`.
+pub(super) fn fraction(text: &str) -> Result<f64, String> {
+    let number = |t: &str| t.trim().parse::<f64>().ok().filter(|n| n.is_finite());
+    let value = match text.split_once('/') {
+        Some((above, below)) => number(above).zip(number(below).filter(|&b| b != 0.0)).map(|(a, b)| a / b),
+        None => number(text),
+    };
+    value.ok_or_else(|| format!("expected a number or a fraction such as 1/256, found {text:?}"))
+}
+
+impl RunArgs {
+    /// The folder of the set, and how to make it.
+    fn options(&self, output: &Output) -> Result<RunOptions> {
+        let depth = match self.depth_dtype {
+            DepthDtype::Float32 => DepthEncoding::F32,
+            DepthDtype::Uint16 => DepthEncoding::U16 { scale_factor: self.depth_step },
+        };
+        let part = match self.part {
+            Some(part) => part,
+            None => scheduled_part(|name| std::env::var(name).ok())?.unwrap_or(Part::WHOLE),
+        };
+        Ok(RunOptions {
+            threads: output.threads(),
+            part,
+            force: self.force,
+            strict: self.strict,
+            depth,
+            samples_per_shard: usize::from(self.samples_per_shard),
+        })
+    }
+
+    /// Makes the set, or says what it would be. `name` is the folder below `shards/` when `--out` is not given.
+    pub(super) fn run(&self, source: &dyn Source, name: &str, output: &Output) -> Result<Exit> {
+        let options = self.options(output)?;
+        let out = self.out.clone().unwrap_or_else(|| Path::new("shards").join(name));
+        if self.dry_run {
+            let estimate = estimate(source, &options)?;
+            let text = format!(
+                "would make {}: {} samples, {} ({} before compression), about {}; {} of {} tried samples are bad",
+                out.display(),
+                estimate.n_samples,
+                bytes(estimate.stored_bytes),
+                bytes(estimate.raw_bytes),
+                indicatif::HumanDuration(Duration::from_secs_f64(estimate.seconds)),
+                estimate.n_bad,
+                estimate.n_tried,
+            );
+            output.result(text, &estimate)?;
+            return Ok(Exit::Done);
+        }
+        let header = source.header();
+        output.say(format_args!(
+            "{}, split {}: {} samples of {} -> {}",
+            header.dataset,
+            header.split,
+            source.entries().len(),
+            header.size,
+            out.display()
+        ));
+        if options.part != Part::WHOLE {
+            output.say(format_args!("part {}", options.part));
+        }
+        let outcome = convert(source, &out, &options, &output.bar("converting"))?;
+        report(&outcome, &out, output)?;
+        Ok(if outcome.quarantined.is_empty() { Exit::Done } else { Exit::Findings })
+    }
+}
+
+fn report(outcome: &Outcome, out: &Path, output: &Output) -> Result<()> {
+    for bad in &outcome.quarantined {
+        output.say(format_args!("quarantined {:?} (row {}): {}", bad.key, bad.row, bad.fault));
+    }
+    let invalid = outcome.invalid_depth;
+    if invalid.total() > 0 {
+        output.say(format_args!(
+            "{} depth values became missing: {} NaN, {} negative, {} infinite",
+            invalid.total(),
+            invalid.nan,
+            invalid.negative,
+            invalid.infinite
+        ));
+    }
+    let state = match (&outcome.fingerprint, outcome.n_made) {
+        (Some(fingerprint), 0) => format!("was complete already, fingerprint {fingerprint}"),
+        (Some(fingerprint), _) => format!("complete, fingerprint {fingerprint}"),
+        (None, _) => format!("{} shards are still missing: other parts make them", outcome.n_shards_missing),
+    };
+    let text = format!(
+        "{}: {} samples, {} made now ({}), {} quarantined; {state}",
+        out.display(),
+        outcome.n_samples,
+        outcome.n_made,
+        bytes(outcome.bytes_written),
+        outcome.quarantined.len()
+    );
+    output.result(text, outcome)
+}
+
+/// The part that a scheduler gave this process.
+fn scheduled_part(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Part>> {
+    let number = |name: &str| -> Result<Option<usize>> {
+        let Some(text) = variable(name) else { return Ok(None) };
+        let parsed = text.parse();
+        parsed.map(Some).map_err(|_| Usage(format!("{name}: expected a whole number, found {text:?}")).into())
+    };
+    let task = match number("SLURM_ARRAY_TASK_ID")? {
+        Some(id) => {
+            // Arrays may begin at any number; those with gaps have no n-th task.
+            let first = number("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0);
+            Some(("SLURM_ARRAY_TASK_ID", id.checked_sub(first), number("SLURM_ARRAY_TASK_COUNT")?))
+        }
+        None => number("JOB_COMPLETION_INDEX")?
+            .map(|id| Ok::<_, anyhow::Error>(("JOB_COMPLETION_INDEX", Some(id), number("JOB_COMPLETIONS")?)))
+            .transpose()?,
+    };
+    let Some((name, index, count)) = task else { return Ok(None) };
+    match index.zip(count).and_then(|(index, count)| Part::new(index, count)) {
+        Some(part) => Ok(Some(part)),
+        None => Err(Usage(format!(
+            "{name} is set, but the number of tasks is not known or does not fit; say --part I/N (1/1 for all)"
+        ))
+        .into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_are_numbers_too() {
+        assert_eq!(fraction("1/256"), Ok(1.0 / 256.0));
+        assert_eq!(fraction("0.001"), Ok(0.001));
+        for text in ["1/0", "", "x", "1/2/3", "inf", "nan"] {
+            assert!(fraction(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn schedulers_name_the_part() {
+        let of = |pairs: &'static [(&str, &str)]| {
+            scheduled_part(|n| pairs.iter().find(|(name, _)| *name == n).map(|(_, v)| (*v).to_owned()))
+        };
+        assert_eq!(of(&[]).unwrap(), None);
+        let slurm = of(&[("SLURM_ARRAY_TASK_ID", "3"), ("SLURM_ARRAY_TASK_MIN", "1"), ("SLURM_ARRAY_TASK_COUNT", "4")]);
+        assert_eq!(slurm.unwrap(), Part::new(2, 4));
+        let job = of(&[("JOB_COMPLETION_INDEX", "0"), ("JOB_COMPLETIONS", "2")]);
+        assert_eq!(job.unwrap(), Part::new(0, 2));
+        assert!(of(&[("SLURM_ARRAY_TASK_ID", "x")]).is_err());
+        assert!(of(&[("JOB_COMPLETION_INDEX", "5"), ("JOB_COMPLETIONS", "2")]).is_err());
+    }
+}

@@ -1,0 +1,48 @@
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::exit::Exit;
+use super::output::Output;
+use crate::run::Progress;
+use crate::shard::{Set, find_sets, verify};
+
+/// Reads every chunk of a set: index and chunk checksums, decompression, content hash against samples.jsonl.
+/// Names the damaged sample and field, and ends with 1 when there is any.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A set, or a folder that holds sets
+    #[arg(default_value = "shards")]
+    set: PathBuf,
+}
+
+impl Args {
+    pub(super) fn run(&self, output: &Output) -> Result<Exit> {
+        let mut exit = Exit::Done;
+        let (mut text, mut values) = (String::new(), Vec::new());
+        for path in find_sets(&self.set)? {
+            let set = Set::open(&path)?;
+            let bar = output.bar("verifying");
+            bar.begin(set.records().len(), 0);
+            let found = verify(&set, || bar.advance());
+            bar.finish();
+            for finding in &found.findings {
+                text += &format!("{}: {finding}\n", path.display());
+                exit = Exit::Findings;
+            }
+            let verdict = if found.findings.is_empty() { "whole" } else { "DAMAGED" };
+            text += &format!(
+                "{}: {verdict}: {} samples, {} quarantined, {} chunks left out as fill, {} findings\n",
+                path.display(),
+                found.n_samples,
+                found.n_quarantined,
+                found.n_fill_chunks,
+                found.findings.len()
+            );
+            values.push(json!({"set": path, "fingerprint": set.fingerprint(), "verification": found}));
+        }
+        output.result(text, &values)?;
+        Ok(exit)
+    }
+}

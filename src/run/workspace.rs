@@ -1,0 +1,201 @@
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Outcome, Part, Quarantined, RunError};
+use crate::sample::Invalid;
+use crate::shard::{
+    Array, Record, Set, SetError, ShardWriter, Spec, fingerprint, read_bounded, read_records, write_records,
+    write_through,
+};
+
+/// Holds the journal and unfinished files until the set is complete.
+const SCRATCH: &str = ".run";
+const MAX_JOURNAL: u64 = 1 << 30;
+
+/// The folder of a set while it is made: `zarr.json` with `complete: false`, finished shards, and below `.run` one
+/// journal file a finished shard (the lines of `samples.jsonl` for its rows) beside what is being written.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// Finds out how far the set is and begins it when there is none.
+    pub(super) fn prepare(root: &Path, spec: &Spec, force: bool) -> Result<Self, RunError> {
+        let workspace = Self { root: root.to_owned() };
+        if force {
+            remove(root)?;
+        }
+        match crate::shard::read_attributes(root) {
+            Ok(there) => {
+                let differences = there.spec.differences(spec);
+                if !differences.is_empty() {
+                    let reason = format!(
+                        "the set there was made with other options or from other input:\n  {}\nuse another --out, or --force to start over",
+                        differences.join("\n  ")
+                    );
+                    return Err(RunError::Occupied { path: root.to_owned(), reason });
+                }
+                if there.complete {
+                    return Ok(workspace);
+                }
+            }
+            Err(SetError::Missing { .. }) => begin(root, spec)?,
+            Err(e) => return Err(e.into()),
+        }
+        // Another part may have begun the set and been stopped before its last array.
+        for array in spec.arrays() {
+            let metadata = array.metadata(spec.n_samples, spec.samples_per_shard);
+            write_json(root, &format!("{}/zarr.json", array.field), &metadata)?;
+        }
+        let journal = root.join(SCRATCH).join("journal");
+        fs::create_dir_all(&journal).map_err(|e| RunError::io((journal, e)))?;
+        Ok(workspace)
+    }
+
+    /// Whether the set is complete. What an interrupted or a simultaneous run has left of the scratch folder then goes.
+    ///
+    /// Ask after looking at journals: they vanish only once `zarr.json` says complete.
+    pub(super) fn is_complete(&self) -> Result<bool, RunError> {
+        let complete = crate::shard::read_attributes(&self.root)?.complete;
+        if complete {
+            remove_folder(&self.root.join(SCRATCH))?;
+        }
+        Ok(complete)
+    }
+
+    fn journal_path(&self, shard: usize) -> PathBuf {
+        self.root.join(SCRATCH).join("journal").join(format!("{shard:08}.jsonl"))
+    }
+
+    /// Whether a shard is finished: its journal stands and no file is lost.
+    pub(super) fn is_made(&self, spec: &Spec, shard: usize) -> bool {
+        self.read_journal(spec, shard).is_ok()
+            && spec.arrays().iter().all(|a| self.root.join(a.shard_path(shard)).is_file())
+    }
+
+    pub(super) fn begin_shard(&self, spec: &Spec, arrays: &[Array], shard: usize) -> Result<ShardWriter, RunError> {
+        let scratch = self.root.join(SCRATCH);
+        ShardWriter::begin(&self.root, &scratch, arrays, shard, spec.samples_per_shard).map_err(RunError::io)
+    }
+
+    /// Notes that a shard is finished. Comes after its files have their names.
+    pub(super) fn journal(&self, shard: usize, records: &[Record]) -> Result<(), RunError> {
+        let path = self.journal_path(shard);
+        let lines = write_records(records).map_err(|e| RunError::Plan(e.to_string()))?;
+        write_through(&self.root.join(SCRATCH), &path, &lines).map_err(|e| RunError::io((path, e)))
+    }
+
+    fn read_journal(&self, spec: &Spec, shard: usize) -> Result<Vec<Record>, String> {
+        let rows = spec.rows(shard);
+        let bytes = read_bounded(&self.journal_path(shard), MAX_JOURNAL).map_err(|e| e.to_string())?;
+        let records = read_records(&bytes, rows.start)?;
+        if records.len() == rows.len() { Ok(records) } else { Err("too few lines".into()) }
+    }
+
+    /// Completes the set when no shard is missing. Several parts may do so at once: they write equal bytes.
+    pub(super) fn complete(&self, spec: &Spec) -> Result<(), RunError> {
+        let journals: Result<Vec<_>, _> = (0..spec.n_shards()).map(|s| self.read_journal(spec, s)).collect();
+        let Ok(journals) = journals else {
+            return Ok(()); // another part's work, or another part has just completed the set
+        };
+        let result = self.write_end(spec, &journals.concat());
+        // The part that was faster removes the scratch folder under the hands of the slower one.
+        match result {
+            Err(_) if self.is_complete().is_ok_and(|complete| complete) => Ok(()),
+            result => result,
+        }
+    }
+
+    fn write_end(&self, spec: &Spec, records: &[Record]) -> Result<(), RunError> {
+        let lines = write_records(records).map_err(|e| RunError::Plan(e.to_string()))?;
+        let path = self.root.join("samples.jsonl");
+        write_through(&self.root.join(SCRATCH), &path, &lines).map_err(|e| RunError::io((path, e)))?;
+        write_json(&self.root, "zarr.json", &spec.group_metadata(Some(&fingerprint(records))))?;
+        remove_folder(&self.root.join(SCRATCH))
+    }
+
+    /// What is there now, seen from one part.
+    pub(super) fn outcome(&self, spec: &Spec, part: Part, n_made: usize, bytes: u64) -> Result<Outcome, RunError> {
+        let (records, fingerprint, n_shards_missing) = if self.is_complete()? {
+            let set = Set::open(&self.root)?;
+            (set.records().to_vec(), Some(set.fingerprint().to_owned()), 0)
+        } else {
+            let journals: Vec<_> = (0..spec.n_shards()).map(|s| self.read_journal(spec, s)).collect();
+            let missing = journals.iter().filter(|j| j.is_err()).count();
+            (journals.into_iter().flatten().flatten().collect(), None, missing)
+        };
+        let mine = || records.iter().filter(|r| part.has(r.row / spec.samples_per_shard));
+        let quarantined = mine()
+            .filter_map(|r| {
+                let fault = r.quarantined.clone()?;
+                Some(Quarantined { row: r.row, key: r.entry.key.clone(), fault })
+            })
+            .collect();
+        Ok(Outcome {
+            n_samples: spec.n_samples,
+            n_made,
+            quarantined,
+            invalid_depth: mine().filter_map(|r| r.invalid_depth).fold(Invalid::default(), Invalid::plus),
+            bytes_written: bytes,
+            n_shards_missing,
+            fingerprint,
+        })
+    }
+}
+
+/// Makes the folder and its first `zarr.json`.
+fn begin(root: &Path, spec: &Spec) -> Result<(), RunError> {
+    let io = |e| RunError::io((root.to_owned(), e));
+    let occupied = match fs::read_dir(root) {
+        // What a part that began at the same moment has made is no obstacle.
+        Ok(mut entries) => entries.any(|e| e.is_ok_and(|e| !is_beginning(&e.file_name().to_string_lossy()))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+        Err(e) => return Err(io(e)),
+    };
+    if occupied {
+        let reason = "the folder is not empty and holds no prepared set; use another --out".into();
+        return Err(RunError::Occupied { path: root.to_owned(), reason });
+    }
+    fs::create_dir_all(root.join(SCRATCH)).map_err(io)?;
+    write_json(root, "zarr.json", &spec.group_metadata(None))
+}
+
+fn is_beginning(name: &str) -> bool {
+    name == "zarr.json" || name == SCRATCH || crate::shard::Field::from_name(name).is_some()
+}
+
+/// Writes `name` below `root` unless it says the same already.
+fn write_json(root: &Path, name: &str, json: &Value) -> Result<(), RunError> {
+    let path = root.join(name);
+    let text = format!("{json:#}\n");
+    if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    let scratch = root.join(SCRATCH);
+    let folder = path.parent().unwrap_or(root);
+    let folders = fs::create_dir_all(&scratch).and_then(|()| fs::create_dir_all(folder));
+    folders.and_then(|()| write_through(&scratch, &path, text.as_bytes())).map_err(|e| RunError::io((path, e)))
+}
+
+/// Deletes a set, complete or not, and nothing else.
+fn remove(root: &Path) -> Result<(), RunError> {
+    match crate::shard::read_attributes(root) {
+        Ok(_) => remove_folder(root),
+        Err(SetError::Missing { .. }) => Ok(()),
+        Err(e) => {
+            let reason = format!("--force deletes prepared sets only, and this is none: {e}");
+            Err(RunError::Occupied { path: root.to_owned(), reason })
+        }
+    }
+}
+
+fn remove_folder(folder: &Path) -> Result<(), RunError> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(RunError::io((folder.to_owned(), e))),
+        _ => Ok(()),
+    }
+}

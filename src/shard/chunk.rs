@@ -1,0 +1,95 @@
+//! One sample of one array: the inner codecs `bytes(little), zstd(3), crc32c`.
+
+use xxhash_rust::xxh3::xxh3_128;
+
+/// zstd level of every set.
+pub(super) const LEVEL: i32 = 3;
+
+const CHECKSUM_BYTES: usize = 4;
+
+/// Content hash of the bytes of one sample as the array holds them: xxh3-128, 32 hexadecimal digits.
+pub(super) fn content_hash(bytes: &[u8]) -> String {
+    format!("{:032x}", xxh3_128(bytes))
+}
+
+/// Compresses one chunk; `None` when it equals the fill value, which Zarr stores by leaving it out.
+pub(super) fn encode(
+    compressor: &mut zstd::bulk::Compressor<'_>,
+    bytes: &[u8],
+    fill: u8,
+) -> std::io::Result<Option<Vec<u8>>> {
+    if is_fill(bytes, fill) {
+        return Ok(None);
+    }
+    let mut chunk = compressor.compress(bytes)?;
+    let checksum = crc32c::crc32c(&chunk);
+    chunk.extend_from_slice(&checksum.to_le_bytes());
+    Ok(Some(chunk))
+}
+
+/// Whether every byte is the fill byte.
+pub(super) fn is_fill(bytes: &[u8], fill: u8) -> bool {
+    // Byte after byte would cost as much as compressing flat regions; whole blocks compare at memory speed.
+    bytes.chunks(64).all(|block| block.iter().fold(0, |acc, &b| acc | (b ^ fill)) == 0)
+}
+
+/// Checks and decompresses one chunk into `out`, which has the exact size of a sample.
+///
+/// # Errors
+/// In words, without the place: checksum, damaged frame, wrong length.
+pub(super) fn decode(
+    decompressor: &mut zstd::bulk::Decompressor<'_>,
+    chunk: &[u8],
+    out: &mut [u8],
+) -> Result<(), String> {
+    let Some((frame, checksum)) = chunk.split_last_chunk::<CHECKSUM_BYTES>() else {
+        return Err(format!("expected a chunk of more than {CHECKSUM_BYTES} bytes, found {}", chunk.len()));
+    };
+    let (expected, found) = (u32::from_le_bytes(*checksum), crc32c::crc32c(frame));
+    if expected != found {
+        return Err(format!("checksum does not match: expected {expected:08x}, found {found:08x}"));
+    }
+    match decompressor.decompress_to_buffer(frame, out) {
+        Ok(n) if n == out.len() => Ok(()),
+        Ok(n) => Err(format!("expected {} bytes after decompression, found {n}", out.len())),
+        Err(e) => Err(format!("expected {} bytes after decompression: {e}", out.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compressor() -> zstd::bulk::Compressor<'static> {
+        zstd::bulk::Compressor::new(LEVEL).unwrap()
+    }
+
+    #[test]
+    fn a_chunk_survives_the_round_trip() {
+        let bytes: Vec<u8> = (0..5000u32).map(|i| ((i * i) >> 7) as u8).collect();
+        let chunk = encode(&mut compressor(), &bytes, 0).unwrap().unwrap();
+        let mut out = vec![0; bytes.len()];
+        decode(&mut zstd::bulk::Decompressor::new().unwrap(), &chunk, &mut out).unwrap();
+        assert_eq!(out, bytes);
+    }
+
+    #[test]
+    fn a_chunk_of_fill_is_left_out() {
+        assert_eq!(encode(&mut compressor(), &[255; 100], 255).unwrap(), None);
+        let mut nearly = [255; 100];
+        nearly[99] = 254;
+        assert!(encode(&mut compressor(), &nearly, 255).unwrap().is_some());
+    }
+
+    #[test]
+    fn damage_is_told_from_wrong_size() {
+        let mut decompressor = zstd::bulk::Decompressor::new().unwrap();
+        let mut chunk = encode(&mut compressor(), &[7; 100], 0).unwrap().unwrap();
+        let error = decode(&mut decompressor, &chunk, &mut [0; 101]).unwrap_err();
+        assert!(error.contains("expected 101 bytes"), "{error}");
+        assert!(decode(&mut decompressor, &chunk, &mut [0; 99]).is_err());
+        chunk[3] ^= 1;
+        assert!(decode(&mut decompressor, &chunk, &mut [0; 100]).unwrap_err().contains("checksum"));
+        assert!(decode(&mut decompressor, &[1, 2], &mut [0; 1]).is_err());
+    }
+}

@@ -1,0 +1,28 @@
+//! A prepared set on disk: a Zarr v3 group of sharded, zstd-compressed, checksummed arrays and one line of JSON a
+//! sample. `docs/format.md` is its description; any Zarr v3 reader opens it.
+//!
+//! The module knows fields and bytes, never a data set. Shards are assembled here, chunk by chunk in row order, so
+//! that one set needs a few samples of memory whatever its size, and appear under their name only when whole.
+
+mod array;
+mod chunk;
+mod container;
+mod encode;
+mod file;
+mod record;
+mod set;
+mod spec;
+mod verify;
+mod write;
+
+pub use array::{Array, Dtype, Field};
+pub use container::{ContainerError, Index};
+pub use encode::{EncodeError, Encoded, Encoder};
+pub(crate) use file::write_through;
+pub use file::{read_bounded, write_atomically};
+pub use record::{Record, fingerprint, read_records, write_records};
+pub(crate) use set::read_attributes;
+pub use set::{Reader, Set, SetError, find_sets};
+pub use spec::{DepthEncoding, FORMAT_VERSION, Spec};
+pub use verify::{Finding, Verification, verify};
+pub use write::ShardWriter;
