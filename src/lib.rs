@@ -6,3 +6,4 @@ pub mod run;
 pub mod sample;
 pub mod shard;
 pub mod source;
+pub mod view;

@@ -1,0 +1,405 @@
+use image::{RgbImage, imageops};
+
+use super::color::{ColorMap, DepthScale, MISSING, metres};
+use super::drawing::{Align, Drawing, Rgb, Style};
+use super::panel;
+use super::stats::{ClassCounts, DepthStats, Stats};
+use super::text::{self, Weight};
+use crate::label::LabelSpace;
+use crate::sample::{Fault, Sample, Size};
+
+/// One row of a contact sheet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Row in the set.
+    pub index: usize,
+    /// Key of the sample.
+    pub key: String,
+    /// More that is known, e.g. the kind of scene; may be empty.
+    pub note: String,
+    /// What is shown.
+    pub content: Content,
+}
+
+/// What a row holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// A sample.
+    Sample(Box<Sample>),
+    /// Why there is none.
+    Quarantined(Fault),
+}
+
+impl Row {
+    /// A row with a sample.
+    #[must_use]
+    pub fn sample(index: usize, key: impl Into<String>, sample: Sample) -> Self {
+        Self { index, key: key.into(), note: String::new(), content: Content::Sample(Box::new(sample)) }
+    }
+
+    /// A row without one.
+    #[must_use]
+    pub fn quarantined(index: usize, key: impl Into<String>, fault: Fault) -> Self {
+        Self { index, key: key.into(), note: String::new(), content: Content::Quarantined(fault) }
+    }
+
+    fn as_sample(&self) -> Option<&Sample> {
+        match &self.content {
+            Content::Sample(sample) => Some(sample),
+            Content::Quarantined(_) => None,
+        }
+    }
+}
+
+/// How a contact sheet looks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SheetOptions {
+    /// Heading.
+    pub title: String,
+    /// A line below it.
+    pub subtitle: String,
+    /// The space of the class ids.
+    pub space: LabelSpace,
+    /// Colours of depth.
+    pub map: ColorMap,
+    /// Depths at the ends of the colour scale, in metres; by default the percentiles 1 and 99 of what is shown.
+    pub range_m: Option<(f64, f64)>,
+}
+
+impl Default for SheetOptions {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            subtitle: String::new(),
+            space: LabelSpace::Ade20k150,
+            map: ColorMap::default(),
+            range_m: None,
+        }
+    }
+}
+
+const GROUND: Rgb = [250, 250, 248];
+const INK: Rgb = [32, 34, 38];
+const FAINT: Rgb = [116, 120, 128];
+const HAIRLINE: Rgb = [206, 208, 212];
+const ALARM: Rgb = [176, 32, 36];
+const ALARM_GROUND: Rgb = [250, 230, 228];
+
+const MARGIN: f32 = 28.0;
+const GAP: f32 = 10.0;
+const CAPTION: f32 = 26.0;
+const ROW_GAP: f32 = 18.0;
+const LEGEND_WIDTH: f32 = 200.0;
+const LEGEND_LINE: f32 = 19.0;
+const BAR: (f32, f32) = (300.0, 14.0);
+const QUARANTINED_HEIGHT: f32 = 64.0;
+/// Pixels of a panel: 4:3 pictures become 440 x 330.
+const PANEL_AREA: f64 = 440.0 * 330.0;
+
+/// A contact sheet: one row a sample with its image, depth, raw depth, classes and confidence as far as it has them,
+/// and the names of its classes. All depths share one colour scale. Quarantined rows show why they are empty.
+#[must_use]
+pub fn sheet(rows: &[Row], options: &SheetOptions) -> RgbImage {
+    let layout = Layout::new(rows);
+    let stats: Vec<Option<Stats>> = rows.iter().map(|row| row.as_sample().map(Stats::of)).collect();
+    let scale = scale(stats.iter().flatten(), options);
+    let legend = sheet_legend(&stats);
+    let footer = footer_lines(&legend, &layout, options.space);
+    let top = layout.header_height();
+    let mut drawing = Drawing::new(layout.width(), top + layout.rows_height(rows) + footer_height(&footer), GROUND);
+    draw_header(&mut drawing, &layout, options, &scale);
+    let mut pictures = Vec::new();
+    let mut y = top;
+    for (row, stats) in rows.iter().zip(&stats) {
+        match (&row.content, stats) {
+            (Content::Sample(sample), Some(stats)) => {
+                draw_caption(&mut drawing, row, &told(row, sample, stats), y, INK, layout.width());
+                for (i, field) in layout.fields.iter().enumerate() {
+                    let x = layout.panel_x(i);
+                    if let Some(picture) = field.picture(sample, layout.panel, &scale, options.space) {
+                        pictures.push((picture, x, y + CAPTION));
+                    } else {
+                        drawing.frame(x, y + CAPTION, layout.panel_width(), layout.panel_height(), HAIRLINE);
+                    }
+                }
+                if let Some(classes) = &stats.classes {
+                    draw_row_legend(&mut drawing, classes, &layout, y + CAPTION, options.space);
+                }
+            }
+            (Content::Quarantined(fault), _) => draw_quarantined(&mut drawing, row, fault, y, &layout),
+            (Content::Sample(_), None) => {}
+        }
+        y += layout.row_height(row);
+    }
+    draw_footer(&mut drawing, &footer, y, options.space);
+    let mut canvas = drawing.to_rgb();
+    for (picture, x, y) in pictures {
+        imageops::replace(&mut canvas, &picture, x.round() as i64, y.round() as i64);
+    }
+    canvas
+}
+
+/// The columns of a sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Image,
+    Depth,
+    RawDepth,
+    Classes,
+    Confidence,
+}
+
+impl Column {
+    const ALL: [Self; 5] = [Self::Image, Self::Depth, Self::RawDepth, Self::Classes, Self::Confidence];
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Depth => "depth",
+            Self::RawDepth => "raw depth",
+            Self::Classes => "classes",
+            Self::Confidence => "confidence",
+        }
+    }
+
+    const fn is_in(self, sample: &Sample) -> bool {
+        match self {
+            Self::Image | Self::Depth => true,
+            Self::RawDepth => sample.raw_depth.is_some(),
+            Self::Classes => sample.semantics.is_some(),
+            Self::Confidence => sample.confidence.is_some(),
+        }
+    }
+
+    fn picture(self, sample: &Sample, size: Size, scale: &DepthScale, space: LabelSpace) -> Option<RgbImage> {
+        Some(match self {
+            Self::Image => panel::of_image(&sample.image, size),
+            Self::Depth => panel::of_depth(&sample.depth, size, scale),
+            Self::RawDepth => panel::of_depth(sample.raw_depth.as_ref()?, size, scale),
+            Self::Classes => panel::of_classes(sample.semantics.as_ref()?, size, space),
+            Self::Confidence => panel::of_confidence(sample.confidence.as_ref()?.values(), size),
+        })
+    }
+}
+
+struct Layout {
+    fields: Vec<Column>,
+    panel: Size,
+}
+
+impl Layout {
+    fn new(rows: &[Row]) -> Self {
+        let samples = || rows.iter().filter_map(Row::as_sample);
+        let any = |column: &Column| samples().any(|s| column.is_in(s));
+        let mut fields: Vec<Column> = Column::ALL.into_iter().filter(any).collect();
+        if fields.is_empty() {
+            fields = vec![Column::Image, Column::Depth];
+        }
+        let grid = samples().map(|s| s.image.size()).find(|s| s.n_pixels() > 0).unwrap_or(Size::new(3, 4));
+        let aspect = (grid.width as f64 / grid.height as f64).clamp(0.2, 8.0);
+        let side = |v: f64| v.sqrt().round() as usize;
+        Self { fields, panel: Size::new(side(PANEL_AREA / aspect), side(PANEL_AREA * aspect)) }
+    }
+
+    fn panel_width(&self) -> f32 {
+        self.panel.width as f32
+    }
+
+    fn panel_height(&self) -> f32 {
+        self.panel.height as f32
+    }
+
+    fn panel_x(&self, i: usize) -> f32 {
+        MARGIN + i as f32 * (self.panel_width() + GAP)
+    }
+
+    fn has_legend(&self) -> bool {
+        self.fields.contains(&Column::Classes)
+    }
+
+    fn width(&self) -> f32 {
+        let legend = if self.has_legend() { LEGEND_WIDTH } else { -GAP };
+        (self.panel_x(self.fields.len()) + legend + MARGIN).max(820.0)
+    }
+
+    fn header_height(&self) -> f32 {
+        MARGIN + 92.0
+    }
+
+    fn row_height(&self, row: &Row) -> f32 {
+        let panel = if row.as_sample().is_some() { self.panel_height() } else { QUARANTINED_HEIGHT };
+        CAPTION + panel + ROW_GAP
+    }
+
+    fn rows_height(&self, rows: &[Row]) -> f32 {
+        rows.iter().map(|r| self.row_height(r)).sum::<f32>() + MARGIN - ROW_GAP
+    }
+
+    /// Class names that have room beside a row.
+    fn legend_lines(&self) -> usize {
+        (self.panel_height() / LEGEND_LINE) as usize
+    }
+}
+
+fn scale<'a>(stats: impl Iterator<Item = &'a Stats>, options: &SheetOptions) -> DepthScale {
+    let fixed = options.range_m.and_then(|(near, far)| DepthScale::new(near, far, options.map));
+    fixed.unwrap_or_else(|| {
+        let depth = stats.fold(DepthStats::default(), |all, s| all.merge(s.depth.clone()));
+        DepthScale::of(&depth, options.map)
+    })
+}
+
+fn draw_header(drawing: &mut Drawing, layout: &Layout, options: &SheetOptions, scale: &DepthScale) {
+    let (bar_width, bar_height) = BAR;
+    let bar_x = layout.width() - MARGIN - bar_width - 14.0;
+    let room = bar_x - 2.0 * MARGIN;
+    let title = text::fitted(&options.title, 22.0, Weight::Bold, room);
+    drawing.text(MARGIN, MARGIN + 20.0, title, Style::bold(22.0, INK));
+    let subtitle = text::fitted(&options.subtitle, 13.0, Weight::Regular, room);
+    drawing.text(MARGIN, MARGIN + 43.0, subtitle, Style::regular(13.0, FAINT));
+
+    draw_scale(drawing, bar_x, MARGIN + 4.0, scale);
+    let y = MARGIN + bar_height + 42.0;
+    drawing.rect(bar_x, y - 10.0, 12.0, 12.0, MISSING);
+    drawing.text(bar_x + 18.0, y, "no measurement", Style::regular(12.0, FAINT));
+    if layout.has_legend() {
+        let x = bar_x + 150.0;
+        drawing.rect(x, y - 10.0, 12.0, 12.0, [0; 3]);
+        drawing.text(x + 18.0, y, "no class (ignored)", Style::regular(12.0, FAINT));
+    }
+    for (i, field) in layout.fields.iter().enumerate() {
+        drawing.text(layout.panel_x(i), layout.header_height() - 12.0, field.title(), Style::bold(13.0, FAINT));
+    }
+    drawing.rect(MARGIN, layout.header_height() - 4.0, layout.width() - 2.0 * MARGIN, 1.0, HAIRLINE);
+}
+
+fn draw_scale(drawing: &mut Drawing, x: f32, y: f32, scale: &DepthScale) {
+    let (width, height) = BAR;
+    for i in 0..width as usize {
+        let color = scale.map().color(i as f32 / (width - 1.0));
+        drawing.rect(x + i as f32, y, 1.0, height, color);
+    }
+    let name = if scale.is_log() { "depth (log scale)" } else { "depth" };
+    drawing.text(x - 10.0, y + 12.0, name, Style::regular(12.0, FAINT).aligned(Align::Right));
+    for m in scale.ticks_m() {
+        let at = x + scale.position(m) as f32 * (width - 1.0);
+        drawing.rect(at, y + height, 1.0, 5.0, FAINT);
+        let label = if m == scale.far_m() { format!("{} m", metres(m)) } else { metres(m) };
+        drawing.text(at, y + height + 18.0, label, Style::regular(12.0, INK).aligned(Align::Middle));
+    }
+}
+
+/// What a caption says after the key.
+fn told(row: &Row, sample: &Sample, stats: &Stats) -> String {
+    let mut parts = vec![format!("row {}", row.index)];
+    if !row.note.is_empty() {
+        parts.push(row.note.clone());
+    }
+    match (stats.depth.min_m(), stats.depth.max_m()) {
+        (Some(near), Some(far)) => parts.push(format!("{near:.2}\u{2013}{far:.2} m")),
+        _ => parts.push("no depth at all".to_owned()),
+    }
+    let percent = |share: Option<f64>| share.map_or_else(String::new, |s| format!("{:.1} %", 100.0 * s));
+    parts.push(format!("{} measured", percent(stats.depth.valid_share())));
+    if stats.depth.n_valid > 0 && panel::is_sparse(&sample.depth) {
+        parts.push("points enlarged".to_owned());
+    }
+    if let Some(classes) = &stats.classes {
+        parts.push(format!("{} labelled", percent(classes.coverage())));
+    }
+    parts.join("  \u{b7}  ")
+}
+
+fn draw_caption(drawing: &mut Drawing, row: &Row, told: &str, y: f32, color: Rgb, width: f32) {
+    let key = text::fitted(&text::printable(&row.key), 13.0, Weight::Bold, 0.5 * width);
+    let x = MARGIN + text::width(&key, 13.0, Weight::Bold) + 14.0;
+    drawing.text(MARGIN, y + 17.0, key, Style::bold(13.0, color));
+    let told = text::fitted(&text::printable(told), 12.0, Weight::Regular, width - MARGIN - x);
+    drawing.text(x, y + 17.0, told, Style::regular(12.0, FAINT));
+}
+
+fn draw_quarantined(drawing: &mut Drawing, row: &Row, fault: &Fault, y: f32, layout: &Layout) {
+    draw_caption(drawing, row, &format!("row {}  \u{b7}  quarantined", row.index), y, ALARM, layout.width());
+    let (top, width) = (y + CAPTION, layout.width() - 2.0 * MARGIN);
+    drawing.rect(MARGIN, top, width, QUARANTINED_HEIGHT, ALARM_GROUND);
+    drawing.rect(MARGIN, top, 4.0, QUARANTINED_HEIGHT, ALARM);
+    let reason = text::printable(&fault.to_string());
+    for (i, line) in text::wrapped(&reason, 12.0, Weight::Regular, width - 36.0).iter().take(3).enumerate() {
+        drawing.text(MARGIN + 18.0, top + 20.0 + 17.0 * i as f32, line, Style::regular(12.0, ALARM));
+    }
+}
+
+fn draw_row_legend(drawing: &mut Drawing, classes: &ClassCounts, layout: &Layout, top: f32, space: LabelSpace) {
+    let x = layout.panel_x(layout.fields.len()) + 4.0;
+    let right = x + LEGEND_WIDTH - 4.0;
+    let found = classes.by_frequency();
+    let room = layout.legend_lines();
+    let shown = if found.len() > room { room.saturating_sub(1) } else { found.len() };
+    let n_labelled: u64 = found.iter().map(|&(_, n)| n).sum();
+    for (i, &(id, n)) in found.iter().take(shown).enumerate() {
+        let y = top + 13.0 + LEGEND_LINE * i as f32;
+        draw_class(drawing, x, y, id, space, right - 50.0);
+        let share = format!("{:.1} %", 100.0 * n as f64 / n_labelled as f64);
+        drawing.text(right, y, share, Style::regular(12.0, FAINT).aligned(Align::Right));
+    }
+    if shown < found.len() {
+        let y = top + 13.0 + LEGEND_LINE * shown as f32;
+        drawing.text(x + 19.0, y, format!("{} more", found.len() - shown), Style::regular(12.0, FAINT));
+    }
+}
+
+fn draw_class(drawing: &mut Drawing, x: f32, baseline: f32, id: u8, space: LabelSpace, right: f32) {
+    drawing.frame(x, baseline - 11.0, 12.0, 13.0, HAIRLINE);
+    drawing.rect(x, baseline - 11.0, 12.0, 13.0, space.color(id));
+    let name = text::fitted(&class_name(id, space), 12.0, Weight::Regular, right - x - 19.0);
+    drawing.text(x + 19.0, baseline, name, Style::regular(12.0, INK));
+}
+
+fn class_name(id: u8, space: LabelSpace) -> String {
+    space.class_name(id).map_or_else(|| format!("{id} (no class)"), str::to_owned)
+}
+
+/// The classes of all rows, when some row has more of them than fit beside it.
+fn sheet_legend(stats: &[Option<Stats>]) -> Vec<(u8, usize)> {
+    let classes = || stats.iter().flatten().filter_map(|s| s.classes.as_ref());
+    let most = classes().map(|c| c.by_frequency().len()).max().unwrap_or_default();
+    let all = classes().cloned().reduce(|a, b| a.merge(&b));
+    all.map(|c| c.by_frequency().into_iter().map(|(id, _)| (id, most)).collect()).unwrap_or_default()
+}
+
+type Line = Vec<(f32, u8)>;
+
+fn footer_lines(legend: &[(u8, usize)], layout: &Layout, space: LabelSpace) -> Vec<Line> {
+    if legend.first().is_none_or(|&(_, most)| most <= layout.legend_lines()) {
+        return Vec::new();
+    }
+    let mut lines: Vec<Line> = vec![Vec::new()];
+    let mut x = MARGIN;
+    for &(id, _) in legend {
+        let width = text::width(&class_name(id, space), 12.0, Weight::Regular) + 42.0;
+        if x + width > layout.width() - MARGIN && x > MARGIN {
+            lines.push(Vec::new());
+            x = MARGIN;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push((x, id));
+        }
+        x += width;
+    }
+    lines
+}
+
+fn footer_height(lines: &[Line]) -> f32 {
+    if lines.is_empty() { 0.0 } else { 34.0 + 22.0 * lines.len() as f32 }
+}
+
+fn draw_footer(drawing: &mut Drawing, lines: &[Line], top: f32, space: LabelSpace) {
+    if !lines.is_empty() {
+        drawing.text(MARGIN, top + 12.0, "classes on this sheet", Style::bold(13.0, FAINT));
+    }
+    for (i, line) in lines.iter().enumerate() {
+        for &(x, id) in line {
+            draw_class(drawing, x, top + 36.0 + 22.0 * i as f32, id, space, f32::INFINITY);
+        }
+    }
+}
