@@ -23,7 +23,7 @@ const MAX_CLASSES: usize = 30;
 pub fn chart(summary: &Summary, title: &str, map: ColorMap) -> Drawing {
     let n_classes = summary.semantics.as_ref().map_or(0, |s| s.classes.len().min(MAX_CLASSES));
     let depths = 1 + usize::from(summary.raw_depth.is_some());
-    let depth_height = depths as f32 * (PLOT_HEIGHT + 116.0);
+    let depth_height = depths as f32 * (PLOT_HEIGHT + 122.0);
     let class_height = n_classes as f32 * CLASS_LINE + 92.0;
     let (width, height) = match &summary.semantics {
         Some(_) => (3.0 * MARGIN + 40.0 + DEPTH_WIDTH + CLASS_WIDTH, depth_height.max(class_height)),
@@ -35,7 +35,7 @@ pub fn chart(summary: &Summary, title: &str, map: ColorMap) -> Drawing {
     let top = MARGIN + 34.0;
     draw_depth(&mut drawing, &summary.depth, "depth", top, map);
     if let Some(raw) = &summary.raw_depth {
-        draw_depth(&mut drawing, raw, "raw depth", top + PLOT_HEIGHT + 116.0, map);
+        draw_depth(&mut drawing, raw, "raw depth", top + PLOT_HEIGHT + 122.0, map);
     }
     if let Some(classes) = &summary.semantics {
         draw_classes(&mut drawing, classes, 2.0 * MARGIN + 40.0 + DEPTH_WIDTH, top);
@@ -48,7 +48,7 @@ fn draw_depth(drawing: &mut Drawing, depth: &DepthSummary, name: &str, top: f32,
     drawing.text(MARGIN, top + 18.0, name, Style::bold(14.0, INK));
     let heading = MARGIN + text::width(name, 14.0, Weight::Bold) + 12.0;
     drawing.text(heading, top + 18.0, told(depth), Style::regular(12.0, FAINT));
-    let plot_top = top + 44.0;
+    let plot_top = top + 62.0;
     let bottom = plot_top + PLOT_HEIGHT;
     let (bins, bin_m) = (&depth.histogram.counts, depth.histogram.bin_m);
     let shares: Vec<f64> = bins.iter().map(|&n| 100.0 * n as f64 / depth.n_valid as f64).collect();

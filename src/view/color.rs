@@ -49,9 +49,9 @@ pub struct DepthScale {
     map: ColorMap,
 }
 
-/// From this ratio of far to near on, equal ratios of depth get equal steps of colour: the street near the car would
-/// otherwise be one colour.
-const LOG_FROM: f64 = 8.0;
+/// From this ratio of far to near on, equal ratios of depth get equal steps of colour: the street near the car, or the
+/// desk in front of the wall, would otherwise be one colour.
+const LOG_FROM: f64 = 4.0;
 
 impl DepthScale {
     /// From `near_m` to `far_m`; nearer and farther depths get the colours of the ends.
@@ -67,12 +67,13 @@ impl DepthScale {
     pub fn of(depth: &DepthStats, map: ColorMap) -> Self {
         let near = depth.quantile_m(0.01).unwrap_or(0.0);
         let far = depth.quantile_m(0.99).unwrap_or(10.0).max(near + 0.001);
-        let step = round_up_nicely(if far / near >= LOG_FROM { near } else { far - near }) / 10.0;
-        let round = |m: f64, up: f64| ((m / step + up).floor() * step * 1000.0).round() / 1000.0;
-        let far_step = round_up_nicely(far) / 20.0;
-        let near = round(near, 0.0);
-        let far = (((far / far_step).ceil() * far_step) * 1000.0).round() / 1000.0;
-        Self { near_m: near, far_m: far.max(near + 0.001), map }
+        // To whole steps of about a tenth of the end itself; written as whole millimetres.
+        let to_step = |m: f64, round: fn(f64) -> f64| {
+            let step = round_up_nicely(m) / 20.0;
+            (round(m / step) * step * 1000.0).round() / 1000.0
+        };
+        let near = to_step(near, f64::floor);
+        Self { near_m: near, far_m: to_step(far, f64::ceil).max(near + 0.001), map }
     }
 
     /// The depth of the near end in metres.
@@ -126,7 +127,7 @@ impl DepthScale {
             let first = (self.near_m / step).ceil();
             (0..12).map(|i| (first + f64::from(i)) * step).collect()
         };
-        let apart = |&m: &f64| (0.07..=0.93).contains(&self.position(m)) && m > self.near_m && m < self.far_m;
+        let apart = |&m: &f64| (0.1..=0.87).contains(&self.position(m)) && m > self.near_m && m < self.far_m;
         std::iter::once(self.near_m).chain(inner.into_iter().filter(apart)).chain([self.far_m]).collect()
     }
 }
@@ -171,20 +172,20 @@ mod tests {
     }
 
     #[test]
-    fn rooms_get_even_steps_and_streets_even_ratios() {
-        let room = DepthScale::new(1.0, 5.0, ColorMap::Turbo).unwrap();
-        assert_eq!((room.is_log(), room.position(3.0)), (false, 0.5));
-        assert_eq!(room.ticks_m(), [1.0, 2.0, 3.0, 4.0, 5.0]);
+    fn narrow_ranges_get_even_steps_and_wide_ones_even_ratios() {
+        let room = DepthScale::new(2.0, 6.0, ColorMap::Turbo).unwrap();
+        assert_eq!((room.is_log(), room.position(4.0)), (false, 0.5));
+        assert_eq!(room.ticks_m(), [2.0, 3.0, 4.0, 5.0, 6.0]);
         let street = DepthScale::new(4.0, 64.0, ColorMap::Turbo).unwrap();
         assert!(street.is_log() && (street.position(16.0) - 0.5).abs() < 1e-9);
-        assert_eq!(street.ticks_m(), [4.0, 5.0, 10.0, 20.0, 50.0, 64.0]);
+        assert_eq!(street.ticks_m(), [4.0, 10.0, 20.0, 64.0], "5 and 50 are too near to the ends");
     }
 
     #[test]
     fn the_scale_is_made_of_round_numbers_that_hold_the_data() {
-        let depths = Array2::from_shape_fn((100, 100), |(y, x)| 1.37 + (y * 100 + x) as f32 * 0.0003);
+        let depths = Array2::from_shape_fn((100, 100), |(y, x)| 1.37 + (y * 100 + x) as f32 * 0.0002);
         let scale = DepthScale::of(&DepthStats::of(&Depth::from_metres(depths).0), ColorMap::Viridis);
-        assert_eq!((scale.near_m(), scale.far_m()), (1.0, 4.5));
+        assert_eq!((scale.near_m(), scale.far_m()), (1.3, 3.5));
         let empty = DepthScale::of(&DepthStats::default(), ColorMap::Viridis);
         assert!(empty.near_m() < empty.far_m());
         assert!(DepthScale::new(2.0, 2.0, ColorMap::Magma).is_none());

@@ -92,7 +92,7 @@ const ROW_GAP: f32 = 18.0;
 const LEGEND_WIDTH: f32 = 200.0;
 const LEGEND_LINE: f32 = 19.0;
 const BAR: (f32, f32) = (300.0, 14.0);
-const QUARANTINED_HEIGHT: f32 = 64.0;
+const QUARANTINED_HEIGHT: f32 = 48.0;
 /// Pixels of a panel: 4:3 pictures become 440 x 330.
 const PANEL_AREA: f64 = 440.0 * 330.0;
 
@@ -324,7 +324,7 @@ fn draw_quarantined(drawing: &mut Drawing, row: &Row, fault: &Fault, y: f32, lay
     drawing.rect(MARGIN, top, width, QUARANTINED_HEIGHT, ALARM_GROUND);
     drawing.rect(MARGIN, top, 4.0, QUARANTINED_HEIGHT, ALARM);
     let reason = text::printable(&fault.to_string());
-    for (i, line) in text::wrapped(&reason, 12.0, Weight::Regular, width - 36.0).iter().take(3).enumerate() {
+    for (i, line) in text::wrapped(&reason, 12.0, Weight::Regular, width - 36.0).iter().take(2).enumerate() {
         drawing.text(MARGIN + 18.0, top + 20.0 + 17.0 * i as f32, line, Style::regular(12.0, ALARM));
     }
 }
@@ -401,5 +401,95 @@ fn draw_footer(drawing: &mut Drawing, lines: &[Line], top: f32, space: LabelSpac
         for &(x, id) in line {
             draw_class(drawing, x, top + 36.0 + 22.0 * i as f32, id, space, f32::INFINITY);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Depth, Image, Semantics};
+    use ndarray::Array2;
+
+    const SIZE: Size = Size::new(330, 440);
+
+    fn labelled() -> Sample {
+        let depth = Depth::from_metres(Array2::from_shape_fn((330, 440), |(y, _)| if y < 165 { 0.0 } else { 3.0 })).0;
+        let mut sample = Sample::new(Image::filled(SIZE, 200), depth);
+        let labels = Array2::from_shape_fn((330, 440), |(_, x)| if x < 220 { 19 } else { 255 });
+        sample.semantics = Some(Semantics::new(labels));
+        sample
+    }
+
+    fn options() -> SheetOptions {
+        SheetOptions { title: "t".into(), range_m: Some((2.0, 6.0)), ..SheetOptions::default() }
+    }
+
+    fn count(picture: &RgbImage, color: Rgb) -> usize {
+        picture.pixels().filter(|p| p.0 == color).count()
+    }
+
+    #[test]
+    fn panels_stand_where_the_layout_says_and_hold_the_sample() {
+        let rows = [Row::sample(0, "a", labelled())];
+        let (picture, layout) = (sheet(&rows, &options()), Layout::new(&rows));
+        assert_eq!(layout.fields, [Column::Image, Column::Depth, Column::Classes]);
+        assert_eq!(layout.panel, SIZE, "shown pixel by pixel");
+        let top = (layout.header_height() + CAPTION) as u32;
+        let at = |column: usize, y: u32, x: u32| picture.get_pixel(layout.panel_x(column) as u32 + x, top + y).0;
+        let scale = DepthScale::new(2.0, 6.0, ColorMap::Turbo).unwrap();
+        assert_eq!([at(0, 0, 0), at(0, 329, 439)], [[200; 3]; 2]);
+        assert_eq!([at(1, 164, 5), at(1, 165, 5)], [MISSING, scale.color(3.0)]);
+        assert_eq!([at(2, 9, 219), at(2, 9, 220)], [[204, 70, 3], [0; 3]], "chair, ignore");
+        let swatch = 12 * 13;
+        assert_eq!(count(&picture, [204, 70, 3]), 330 * 220 + swatch, "the panel and the legend");
+    }
+
+    #[test]
+    fn the_scale_bar_runs_from_near_to_far_and_its_ends_are_labelled() {
+        let scale = DepthScale::new(2.0, 6.0, ColorMap::Viridis).unwrap();
+        let mut drawing = Drawing::new(400.0, 80.0, GROUND);
+        draw_scale(&mut drawing, 50.0, 10.0, &scale);
+        let picture = drawing.to_rgb();
+        assert_eq!(picture.get_pixel(50, 12).0, scale.color(2.0));
+        assert_eq!(picture.get_pixel(349, 12).0, scale.color(6.0));
+        let svg = drawing.to_svg();
+        assert!(
+            svg.contains("<text x=\"50\" y=\"42\" font-size=\"12\" fill=\"#202226\" text-anchor=\"middle\">2</text>")
+        );
+        assert!(
+            svg.contains(
+                "<text x=\"349\" y=\"42\" font-size=\"12\" fill=\"#202226\" text-anchor=\"middle\">6 m</text>"
+            )
+        );
+    }
+
+    #[test]
+    fn quarantined_rows_are_shown_as_such() {
+        let fault = Fault::new("a.png", "image", "truncated");
+        let picture = sheet(&[Row::sample(0, "a", labelled()), Row::quarantined(1, "b", fault.clone())], &options());
+        assert!(count(&picture, ALARM_GROUND) > 10_000 && count(&picture, ALARM) > 4 * 48);
+        let only = sheet(&[Row::quarantined(0, "b", fault)], &options());
+        assert!(count(&only, ALARM_GROUND) > 10_000);
+        assert_eq!(count(&sheet(&[], &options()), ALARM_GROUND), 0);
+    }
+
+    #[test]
+    fn classes_that_find_no_room_beside_their_row_stand_below() {
+        let mut sample = labelled();
+        sample.semantics = Some(Semantics::new(Array2::from_shape_fn((330, 440), |(y, _)| (y / 11) as u8)));
+        let rows = [Row::sample(0, "a", sample)];
+        let (few, many) = (sheet(&[Row::sample(0, "a", labelled())], &options()), sheet(&rows, &options()));
+        assert!(many.height() > few.height() + 40);
+        let color = LabelSpace::Ade20k150.color(29);
+        let panel = 11 * 440;
+        assert_eq!(count(&many, color), panel + 12 * 13, "one swatch, below");
+    }
+
+    #[test]
+    fn wide_frames_get_wide_panels() {
+        let sample = Sample::new(Image::filled(Size::new(375, 1242), 9), Depth::missing(Size::new(375, 1242)));
+        let layout = Layout::new(&[Row::sample(0, "a", sample)]);
+        assert!(layout.panel.width > 3 * layout.panel.height);
+        assert!((layout.panel.n_pixels() as f64 / PANEL_AREA - 1.0).abs() < 0.01);
     }
 }
