@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# All tests: Rust, the examples in the documentation, and the sets as Python's Zarr readers see them.
+# Tests on real data run when SEMDEPTH_REAL_DATA names the folder that holds it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh python
+cargo test --workspace --no-fail-fast
+
+venv=target/interop-venv
+if ! cmp -s tests/interop/requirements.txt "$venv/installed.txt"; then
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/interop/requirements.txt
+    cp tests/interop/requirements.txt "$venv/installed.txt"
+fi
+cargo build --quiet --bin sdprep
+for check in tests/interop/check_*.py; do
+    "$venv/bin/python" "$check" target/debug/sdprep
+done
