@@ -18,9 +18,7 @@ fn command(out: &Path) -> Command {
 
 fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = walkdir::WalkDir::new(root).into_iter().map(|e| e.unwrap()).filter(|e| e.file_type().is_file());
-    files
-        .map(|e| (e.path().strip_prefix(root).unwrap().display().to_string(), fs::read(e.path()).unwrap()))
-        .collect()
+    files.map(|e| (e.path().strip_prefix(root).unwrap().display().to_string(), fs::read(e.path()).unwrap())).collect()
 }
 
 fn run(command: &mut Command) {
@@ -84,11 +82,8 @@ fn a_full_disk_is_an_error_and_no_whole_set() {
     let out = dir.path().join("set");
     let inner = command(&out);
     let words: Vec<_> = std::iter::once(inner.get_program()).chain(inner.get_args()).collect();
-    let limited = Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 20; exec \"$@\"", "sh"])
-        .args(words)
-        .output()
-        .unwrap();
+    let limited =
+        Command::new("sh").args(["-c", "trap '' XFSZ; ulimit -f 20; exec \"$@\"", "sh"]).args(words).output().unwrap();
     let message = String::from_utf8(limited.stderr).unwrap();
     assert_eq!(limited.status.code(), Some(3), "{message}");
     assert!(message.contains("image/c/0/0/0/0") && message.contains("too large"), "{message}");
