@@ -1,10 +1,16 @@
 //! The command line of `sdprep`: what can be typed, what is printed, how it ends. Nothing below knows clap.
 
 mod convert;
+mod diff;
 mod exit;
+mod export;
+mod inspect;
 mod output;
+mod report;
 mod run;
+mod stats;
 mod verify;
+mod view;
 
 use std::process::ExitCode;
 
@@ -54,6 +60,18 @@ enum Command {
     Convert(convert::Convert),
     /// Check every checksum and content hash of a set
     Verify(verify::Args),
+    /// Say what is in a set
+    Inspect(inspect::Args),
+    /// Count depths and classes of a set; draw a chart
+    Stats(stats::Args),
+    /// Draw a contact sheet of a set
+    View(view::Args),
+    /// Write a page with sheets, charts and numbers of sets
+    Report(report::Args),
+    /// Write a set as NumPy arrays, pictures or WebDataset archives
+    Export(export::Args),
+    /// Compare two sets
+    Diff(diff::Args),
     /// Print completions for a shell
     #[command(hide = true)]
     Completions {
@@ -87,6 +105,12 @@ fn dispatch(command: Command, output: &Output) -> Result<Exit> {
     match command {
         Command::Convert(command) => command.run(output),
         Command::Verify(arguments) => arguments.run(output),
+        Command::Inspect(arguments) => arguments.run(output),
+        Command::Stats(arguments) => arguments.run(output),
+        Command::View(arguments) => arguments.run(output),
+        Command::Report(arguments) => arguments.run(output),
+        Command::Export(arguments) => arguments.run(output),
+        Command::Diff(arguments) => arguments.run(output),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Sdprep::command(), "sdprep", &mut script);

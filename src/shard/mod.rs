@@ -7,7 +7,9 @@
 mod array;
 mod chunk;
 mod container;
+mod diff;
 mod encode;
+pub mod export;
 mod file;
 mod record;
 mod set;
@@ -17,6 +19,7 @@ mod write;
 
 pub use array::{Array, Dtype, Field};
 pub use container::{ContainerError, Index};
+pub use diff::{Comparison, FieldDifference, compare};
 pub use encode::{EncodeError, Encoded, Encoder};
 pub(crate) use file::write_through;
 pub use file::{read_bounded, write_atomically};

@@ -102,7 +102,7 @@ impl Drawing {
         for mark in &self.marks {
             match mark {
                 Mark::Rect { x, y, width, height, color, .. } => {
-                    paint_rect(&mut canvas, [*x, *y, *width, *height], *color)
+                    paint_rect(&mut canvas, [*x, *y, *width, *height], *color);
                 }
                 Mark::Text { x, y, text, style } => paint_text(&mut canvas, *x, *y, text, *style),
             }

@@ -1,7 +1,7 @@
 //! Looking at data: numbers, colour maps, contact sheets, charts and a report page.
 //!
-//! Every function here is pure: samples or counts go in, a picture or a text comes out. Nothing knows where a sample
-//! is stored.
+//! The functions are pure: samples or counts go in, a picture or a text comes out. Only [`of_set`] reads, through
+//! [`Set`](crate::shard::Set).
 //!
 //! ```
 //! use ndarray::Array2;
@@ -19,6 +19,7 @@
 mod chart;
 mod color;
 mod drawing;
+pub mod of_set;
 mod panel;
 mod report;
 mod sheet;

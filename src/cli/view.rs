@@ -1,0 +1,158 @@
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use image::{ImageFormat, RgbImage};
+use serde_json::json;
+
+use super::exit::{Exit, Usage};
+use super::output::Output;
+use super::stats::named;
+use crate::label::LabelSpace;
+use crate::shard::{Set, find_sets, write_atomically};
+use crate::view::{ColorMap, SheetOptions, of_set, sheet};
+
+/// Draws a contact sheet: image, depth in colours with a scale in metres, and classes with their names, one row a
+/// sample.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A set, or a folder that holds sets
+    #[arg(default_value = "shards")]
+    set: PathBuf,
+    /// The picture (for several sets the name of each is added)
+    #[arg(long, short, value_name = "FILE", default_value = "sheet.png")]
+    out: PathBuf,
+    /// Rows to show
+    #[arg(long, short = 'n', value_name = "K", default_value = "6", value_parser = clap::value_parser!(u16).range(1..=200))]
+    count: u16,
+    /// Show the samples with these keys instead
+    #[arg(long, value_name = "KEY", value_delimiter = ',', conflicts_with_all = ["count", "seed"])]
+    keys: Vec<String>,
+    /// Draw the rows at random; without it they are spread evenly over the set
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Colours of depth
+    #[arg(long, value_enum, default_value = "turbo", value_name = "MAP")]
+    colors: MapName,
+    /// Depths at the ends of the colour scale, in metres [default: the percentiles 1 and 99 of what is shown]
+    #[arg(long, value_name = "NEAR,FAR", value_parser = range)]
+    range: Option<(f64, f64)>,
+}
+
+/// Colour maps by name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum MapName {
+    /// Red (near) to blue: shows most detail
+    Turbo,
+    /// Pale yellow (near) to black
+    Magma,
+    /// Yellow (near) to violet: even for colour-blind eyes and in print
+    Viridis,
+}
+
+impl From<MapName> for ColorMap {
+    fn from(name: MapName) -> Self {
+        match name {
+            MapName::Turbo => Self::Turbo,
+            MapName::Magma => Self::Magma,
+            MapName::Viridis => Self::Viridis,
+        }
+    }
+}
+
+fn range(text: &str) -> Result<(f64, f64), String> {
+    let ends = text.split_once(',').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+    ends.filter(|&(near, far): &(f64, f64)| near >= 0.0 && near < far && far.is_finite())
+        .ok_or_else(|| format!("expected two depths in metres, the nearer first, such as 0.5,10; found {text:?}"))
+}
+
+impl Args {
+    pub(super) fn run(&self, output: &Output) -> Result<Exit> {
+        let paths = find_sets(&self.set)?;
+        let (mut text, mut values) = (String::new(), Vec::new());
+        for path in &paths {
+            let set = Set::open(path)?;
+            let rows = self.rows(&set)?;
+            let picture = draw(&set, &rows, self.colors.into(), self.range)?;
+            let file = named(&self.out, path, paths.len());
+            write_atomically(&file, &png(&picture)?).with_context(|| file.display().to_string())?;
+            text += &format!("{}\n", file.display());
+            values.push(json!({"set": path, "picture": file, "rows": rows,
+                "width": picture.width(), "height": picture.height()}));
+        }
+        output.result(text, &values)?;
+        Ok(Exit::Done)
+    }
+
+    fn rows(&self, set: &Set) -> Result<Vec<usize>> {
+        let count = usize::from(self.count);
+        if self.keys.is_empty() {
+            return Ok(match self.seed {
+                Some(seed) => of_set::random(set.records(), count, seed),
+                None => of_set::spread(set.records().len(), count),
+            });
+        }
+        let find = |key: &String| {
+            let found = set.records().iter().find(|r| r.entry.key == *key).map(|r| r.row);
+            let first = set.records().first().map(|r| r.entry.key.as_str()).unwrap_or_default();
+            let root = set.root().display();
+            found
+                .ok_or_else(|| Usage(format!("{root}: no sample has the key {key:?}; keys look like {first:?}")).into())
+        };
+        self.keys.iter().map(find).collect()
+    }
+}
+
+/// The contact sheet of some rows.
+pub(super) fn draw(set: &Set, rows: &[usize], map: ColorMap, range_m: Option<(f64, f64)>) -> Result<RgbImage> {
+    let spec = set.spec();
+    let labels = spec.label_space.map_or_else(|| "no labels".to_owned(), |s| s.to_string());
+    let n_quarantined = set.records().len() - set.rows().count();
+    let mut subtitle = vec![format!("{} of {} samples", rows.len(), spec.n_samples)];
+    subtitle.push(format!("{} x {} pixels", spec.size.width, spec.size.height));
+    subtitle.push(labels);
+    if n_quarantined > 0 {
+        subtitle.push(format!("{n_quarantined} quarantined"));
+    }
+    let options = SheetOptions {
+        title: title(set),
+        subtitle: subtitle.join("  \u{b7}  "),
+        space: spec.label_space.unwrap_or(LabelSpace::Ade20k150),
+        map,
+        range_m,
+    };
+    Ok(sheet(&of_set::sheet_rows(set, rows)?, &options))
+}
+
+/// `nyuv2 · train`
+pub(super) fn title(set: &Set) -> String {
+    format!("{} \u{b7} {}", set.spec().dataset, set.spec().split)
+}
+
+/// Name of the folder of a set.
+pub(super) fn set_name(set: &Path) -> String {
+    let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+    // `.` and `..` have no name of their own.
+    name(set).or_else(|| name(&set.canonicalize().ok()?)).unwrap_or_else(|| "set".to_owned())
+}
+
+/// The picture as a PNG file.
+pub(super) fn png(picture: &RgbImage) -> Result<Vec<u8>> {
+    let mut file = Cursor::new(Vec::new());
+    picture.write_to(&mut file, ImageFormat::Png)?;
+    Ok(file.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_two_depths() {
+        assert_eq!(range("0.5, 10"), Ok((0.5, 10.0)));
+        for wrong in ["", "1", "5,1", "-1,2", "1,inf", "nan,2", "1,2,3"] {
+            assert!(range(wrong).is_err(), "{wrong}");
+        }
+    }
+}
