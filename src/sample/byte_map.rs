@@ -1,6 +1,6 @@
 use ndarray::{Array2, ArrayView2};
 
-use super::geometry::{self, Size, Window};
+use super::geometry::{self, Size, Window, standard};
 
 /// The id of pixels that have no class.
 pub const IGNORE: u8 = 255;
@@ -16,8 +16,7 @@ macro_rules! byte_map {
             /// Takes `[H, W]` values as they are.
             #[must_use]
             pub fn new(values: Array2<u8>) -> Self {
-                Self(if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() })
-            }
+                Self(standard(values))            }
 
             /// The values.
             #[must_use]

@@ -1,7 +1,7 @@
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::geometry::{self, Size, Window, nearest};
+use super::geometry::{self, Size, Window, nearest, standard};
 
 /// Depth along the optical axis in metres, `[H, W]`; 0 = no measurement. Every value is finite and not negative.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,7 @@ impl Depth {
     /// Takes metres `[H, W]` from a source. NaN, negative and infinite values become missing and are counted.
     #[must_use]
     pub fn from_metres(metres: Array2<f32>) -> (Self, Invalid) {
-        let mut metres = metres.as_standard_layout().into_owned();
+        let mut metres = standard(metres);
         let mut invalid = Invalid::default();
         metres.mapv_inplace(|m| {
             if m >= 0.0 && m.is_finite() {

@@ -1,6 +1,7 @@
 use std::fmt;
+use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array, Array2, ArrayView2, Axis, Dimension};
 use serde::{Deserialize, Serialize};
 
 /// Height and width of a grid, in pixels.
@@ -60,23 +61,43 @@ impl Window {
 
     /// Cuts the window out of a plane; pixels outside it become `fill`.
     pub(crate) fn cut<T: Copy>(self, plane: ArrayView2<'_, T>, fill: T) -> Array2<T> {
-        let (height, width) = plane.dim();
-        Array2::from_shape_fn((self.height, self.width), |(y, x)| {
-            let at = (offset(self.top, y, height), offset(self.left, x, width));
-            if let (Some(y), Some(x)) = at { plane[(y, x)] } else { fill }
-        })
+        let mut out = Array2::from_elem((self.height, self.width), fill);
+        let rows = overlap(self.top, self.height, plane.nrows());
+        let columns = overlap(self.left, self.width, plane.ncols());
+        for (to, from) in rows.to.zip(rows.from) {
+            let source = plane.row(from);
+            let mut target = out.row_mut(to);
+            for (to, from) in columns.to.clone().zip(columns.from.clone()) {
+                target[to] = source[from];
+            }
+        }
+        out
     }
 }
 
-fn offset(start: i64, i: usize, end: usize) -> Option<usize> {
-    let at = start.checked_add(i64::try_from(i).ok()?)?;
-    usize::try_from(at).ok().filter(|&at| at < end)
+/// The same indices, counted in the window and in the source.
+struct Overlap {
+    to: Range<usize>,
+    from: Range<usize>,
+}
+
+/// What a window of `len` from `start` shares with `0..end`.
+fn overlap(start: i64, len: usize, end: usize) -> Overlap {
+    let before = usize::try_from(start.saturating_neg()).unwrap_or(0).min(len);
+    let from = usize::try_from(start).unwrap_or(0).min(end);
+    let shared = (len - before).min(end - from);
+    Overlap { to: before..before + shared, from: from..from + shared }
+}
+
+/// The array in C order, which is how its bytes are stored; a copy only when it is not already.
+pub(crate) fn standard<T: Clone, D: Dimension>(array: Array<T, D>) -> Array<T, D> {
+    if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
 }
 
 /// The plane mirrored left to right.
-pub(crate) fn mirror<T: Copy>(plane: ArrayView2<'_, T>) -> Array2<T> {
-    let (height, width) = plane.dim();
-    Array2::from_shape_fn((height, width), |(y, x)| plane[(y, width - 1 - x)])
+pub(crate) fn mirror<T: Copy>(mut plane: ArrayView2<'_, T>) -> Array2<T> {
+    plane.invert_axis(Axis(1));
+    plane.as_standard_layout().into_owned()
 }
 
 /// The source index nearest to the centre of output pixel `i`, with half-pixel centres.
@@ -101,6 +122,9 @@ mod tests {
         let plane = array![[1, 2], [3, 4]];
         let window = Window { top: -1, left: 1, height: 3, width: 2 };
         assert_eq!(window.cut(plane.view(), 0), array![[0, 0], [2, 0], [4, 0]]);
+        let far = Window { top: 5, left: i64::MIN, height: 1, width: 2 };
+        assert_eq!(far.cut(plane.view(), 9), array![[9, 9]]);
+        assert_eq!(Window::whole(Size::new(2, 2)).cut(plane.view(), 0), plane);
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use fast_image_resize as fir;
 use ndarray::{Array2, Array3, Axis};
 
-use super::geometry::{self, Size, Window};
+use super::geometry::{self, Size, Window, standard};
 
 /// An sRGB picture, `[3, H, W]`, planar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ impl Image {
     /// Takes planar pixels `[3, H, W]`; `None` when the first axis is not three.
     #[must_use]
     pub fn from_planes(planes: Array3<u8>) -> Option<Self> {
-        (planes.dim().0 == 3).then(|| Self(planes.as_standard_layout().into_owned()))
+        (planes.dim().0 == 3).then(|| Self(standard(planes)))
     }
 
     /// Takes interleaved pixels, `H * W * 3` bytes; `None` when the length does not fit.
