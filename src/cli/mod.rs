@@ -6,6 +6,7 @@ mod exit;
 mod export;
 mod inspect;
 mod output;
+mod reference;
 mod report;
 mod run;
 mod stats;
@@ -81,6 +82,9 @@ enum Command {
     /// Print the manual page
     #[command(hide = true)]
     Man,
+    /// Print docs/cli.md
+    #[command(hide = true)]
+    Reference,
 }
 
 /// Runs `sdprep` on the arguments of this process.
@@ -116,6 +120,7 @@ fn dispatch(command: Command, output: &Output) -> Result<Exit> {
             clap_complete::generate(shell, &mut Sdprep::command(), "sdprep", &mut script);
             output.raw(&script)
         }
+        Command::Reference => output.raw(reference::markdown(Sdprep::command()).as_bytes()),
         Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Sdprep::command()).render(&mut page)?;
@@ -127,6 +132,13 @@ fn dispatch(command: Command, output: &Output) -> Result<Exit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reference_is_up_to_date() {
+        let there = include_str!("../../docs/cli.md");
+        let made = reference::markdown(Sdprep::command());
+        assert!(there == made, "docs/cli.md lags behind: sdprep reference > docs/cli.md");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {
