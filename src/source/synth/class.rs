@@ -50,7 +50,6 @@ pub(super) const STOOL: u8 = 110;
 pub(super) const BASKET: u8 = 112;
 pub(super) const BALL: u8 = 119;
 pub(super) const POT: u8 = 125;
-pub(super) const BICYCLE: u8 = 127;
 pub(super) const BLANKET: u8 = 131;
 pub(super) const VASE: u8 = 135;
 pub(super) const TRAFFIC_LIGHT: u8 = 136;

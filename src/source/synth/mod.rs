@@ -3,23 +3,36 @@
 //! Every scene is a pure function of (seed, kind, index) and is computed with additions, products and square roots
 //! alone, so that all machines make the same bytes.
 
-#![allow(dead_code, reason = "roads and the writers, which follow, use all of it")]
-
 mod class;
 mod draw;
 mod fitting;
 mod furniture;
 mod glow;
+mod kitti_tree;
+mod lidar;
+#[cfg(feature = "prep")]
+mod nyu_mat;
 mod render;
+mod rig;
+mod road;
 mod room;
 mod scene;
 mod sensor;
 mod shape;
+mod splits;
+mod street;
 mod texture;
 mod tree;
 mod vector;
+mod write;
 
 use serde_json::{Map, json};
+
+pub use self::kitti_tree::write_kitti_tree;
+#[cfg(feature = "prep")]
+pub use self::nyu_mat::write_nyu_mat;
+pub use self::splits::is_test_row;
+pub use self::write::WriteError;
 
 use self::render::{Camera, Frame};
 use self::scene::Scene;
@@ -32,6 +45,8 @@ use crate::sample::{Depth, Fault, Image, Invalid, Sample, Semantics, Size};
 pub enum Kind {
     /// Furnished rooms, 480 x 640, with the RGB camera of the NYU recordings.
     Indoor,
+    /// Streets and country roads, 375 x 1242, with the left colour camera of the KITTI recordings.
+    Road,
 }
 
 impl Kind {
@@ -40,6 +55,7 @@ impl Kind {
     pub const fn dataset(self) -> &'static str {
         match self {
             Self::Indoor => "synth-indoor",
+            Self::Road => "synth-road",
         }
     }
 
@@ -48,6 +64,7 @@ impl Kind {
     pub const fn size(self) -> Size {
         match self {
             Self::Indoor => room::SIZE,
+            Self::Road => road::SIZE,
         }
     }
 }
@@ -127,6 +144,7 @@ impl Synth {
 fn scene(kind: Kind, seed: u64, index: u64, size: Size) -> (Scene, Camera) {
     match kind {
         Kind::Indoor => room::build(seed, index, size),
+        Kind::Road => road::build(seed, index, size),
     }
 }
 
@@ -138,6 +156,7 @@ fn noise_seed(seed: u64, index: usize) -> u32 {
 fn scene_type(kind: Kind, index: u64) -> &'static str {
     match kind {
         Kind::Indoor => room::scene_type(index),
+        Kind::Road => road::scene_type(index),
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) const SKIN: f64 = 1e-4;
 /// Nothing is farther, in metres.
 const FAR: f64 = 1e4;
 /// Neighbours whose brightness differs by more than this are smoothed.
-const ROUGH: f64 = 0.025;
+const ROUGH: f64 = 0.07;
 const SKY: u8 = 2;
 
 /// A pinhole camera. Axes are unit vectors; `down` and `right` follow rows and columns.

@@ -164,19 +164,6 @@ impl Stage {
         self.add(Shape::Block { centre, half, turn, bevel }, material)
     }
 
-    /// A box turned about its own middle.
-    pub(super) fn turned_block(
-        &mut self,
-        middle: [f64; 3],
-        sides: [f64; 3],
-        turn: Turn,
-        material: Material,
-    ) -> &mut Self {
-        let half = vec3(sides[0], sides[1], sides[2]) * 0.5;
-        let (centre, turn) = (self.place(middle), self.turn.then(turn));
-        self.add(Shape::Block { centre, half, turn, bevel: 0.0 }, material)
-    }
-
     /// A box with a smaller or shifted top (full sides, as the base).
     pub(super) fn wedge(
         &mut self,

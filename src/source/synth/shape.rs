@@ -56,6 +56,7 @@ pub(super) enum Shape {
 
 impl Shape {
     /// The first position inside `span` where the ray meets the shape.
+    #[inline(never)]
     pub(super) fn hit(&self, ray: &Ray, span: Span) -> Option<f64> {
         match *self {
             Self::Quad { corner, u, v } => {
@@ -90,6 +91,7 @@ impl Shape {
     }
 
     /// The surface at a point found by [`hit`](Self::hit).
+    #[inline(never)]
     pub(super) fn surface(&self, point: Vec3) -> Surface {
         match *self {
             Self::Quad { corner, u, v } => {

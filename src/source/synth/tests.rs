@@ -40,13 +40,31 @@ fn rooms_have_many_classes_and_no_holes() {
 }
 
 #[test]
-fn fifty_rooms_are_fifty_layouts() {
-    let synth = Synth::new(small(Kind::Indoor, 50)).unwrap();
-    let layouts: BTreeSet<Vec<u32>> = (0..50)
-        .into_par_iter()
-        .map(|i| synth.load(i).unwrap().sample.depth.metres().iter().map(|m| m.to_bits()).collect())
-        .collect();
-    assert_eq!(layouts.len(), 50);
+fn roads_have_many_classes_and_a_sky_without_depth() {
+    let synth = Synth::new(small(Kind::Road, 16)).unwrap();
+    let samples: Vec<Sample> = (0..16).into_par_iter().map(|i| synth.load(i).unwrap().sample).collect();
+    let all: BTreeSet<u8> = samples.iter().flat_map(classes).collect();
+    assert!(all.len() >= 14, "{} classes in the set", all.len());
+    for (i, sample) in samples.iter().enumerate() {
+        let seen = classes(sample);
+        assert!(seen.len() >= 8, "road {i} shows {seen:?}");
+        let semantics = sample.semantics.as_ref().unwrap();
+        for (&class, &metres) in semantics.values().iter().zip(sample.depth.metres()) {
+            assert_eq!(class == 2, metres == 0.0, "road {i}: the sky, and nothing else, has no depth");
+        }
+    }
+}
+
+#[test]
+fn fifty_scenes_are_fifty_layouts() {
+    for kind in [Kind::Indoor, Kind::Road] {
+        let synth = Synth::new(small(kind, 50)).unwrap();
+        let layouts: BTreeSet<Vec<u32>> = (0..50)
+            .into_par_iter()
+            .map(|i| synth.load(i).unwrap().sample.depth.metres().iter().map(|m| m.to_bits()).collect())
+            .collect();
+        assert_eq!(layouts.len(), 50);
+    }
 }
 
 #[test]

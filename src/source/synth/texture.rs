@@ -190,6 +190,7 @@ impl Material {
         }
     }
 
+    #[inline(never)]
     fn facade(&self, u: f64, v: f64) -> Vec3 {
         let k = self.seed;
         let (across, storey) = (u / self.scale, v / 3.1);
@@ -207,6 +208,7 @@ impl Material {
         if tone > 0.8 { sky.mix(vec3(0.7, 0.62, 0.5), 0.5) } else { sky }
     }
 
+    #[inline(never)]
     fn picture(&self, a: f64, b: f64) -> Vec3 {
         let k = self.seed;
         if k % 3 == 0 {
@@ -241,6 +243,7 @@ fn gap(x: f64, width: f64) -> f64 {
 }
 
 /// Long soft fibres with a few rings that wander.
+#[inline(never)]
 fn grain(a: f64, b: f64, k: u32) -> f64 {
     let rings = a * 1.1 + 2.2 * cloud(a * 0.35, b * 0.06, k);
     let ring = (rings - rings.floor() - 0.5).abs() * 2.0;
@@ -248,11 +251,13 @@ fn grain(a: f64, b: f64, k: u32) -> f64 {
 }
 
 /// A number in 0..1 for a cell of the plane.
+#[inline(never)]
 pub(super) fn cell(x: f64, y: f64, seed: u32) -> f64 {
     lattice(x, y, 0.0, seed)
 }
 
 /// Smooth noise in 0..1, three octaves.
+#[inline(never)]
 pub(super) fn cloud(x: f64, y: f64, seed: u32) -> f64 {
     let octave = |f: f64, salt: u32| {
         let (x, y) = (x * f, y * f);
@@ -267,6 +272,7 @@ pub(super) fn cloud(x: f64, y: f64, seed: u32) -> f64 {
 }
 
 /// Smooth noise in 0..1 that fills space, one octave.
+#[inline(never)]
 pub(super) fn solid(p: Vec3, seed: u32) -> f64 {
     let (i, j, k) = (p.x.floor(), p.y.floor(), p.z.floor());
     let (a, b, c) = (ease(p.x - i), ease(p.y - j), ease(p.z - k));
