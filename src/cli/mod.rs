@@ -10,6 +10,7 @@ mod reference;
 mod report;
 mod run;
 mod stats;
+mod synth;
 mod verify;
 mod view;
 
@@ -59,6 +60,9 @@ enum Command {
     /// Convert a data set into a set of sharded tensors
     #[command(subcommand)]
     Convert(convert::Convert),
+    /// Make scenes with exact depth and classes; no download needed
+    #[command(subcommand)]
+    Synth(synth::Command),
     /// Check every checksum and content hash of a set
     Verify(verify::Args),
     /// Say what is in a set
@@ -108,6 +112,7 @@ pub fn sdprep() -> ExitCode {
 fn dispatch(command: Command, output: &Output) -> Result<Exit> {
     match command {
         Command::Convert(command) => command.run(output),
+        Command::Synth(command) => command.run(output),
         Command::Verify(arguments) => arguments.run(output),
         Command::Inspect(arguments) => arguments.run(output),
         Command::Stats(arguments) => arguments.run(output),
