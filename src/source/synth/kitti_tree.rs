@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_tree_is_complete_and_the_same_each_time() {
         let folder = tempfile::tempdir().unwrap();
-        let synth = Synth::new(Options { size: Size::new(94, 310), ..Options::new(Kind::Road, 10) }).unwrap();
+        let synth = Synth::new(Options { size: Size::new(63, 207), ..Options::new(Kind::Road, 10) }).unwrap();
         let files = |name: &str| {
             let root = folder.path().join(name);
             write_kitti_tree(&synth, &root, true, &|| ()).unwrap();
@@ -294,6 +294,6 @@ mod tests {
         .unwrap();
         let valid = depth.iter().filter(|&&v| v > 0).count();
         assert!((9..=22).contains(&(valid * 100 / depth.len())), "{valid} of {}", depth.len());
-        assert!(depth.rows().into_iter().take(29).all(|row| row.iter().all(|&v| v == 0)));
+        assert!(depth.rows().into_iter().take(19).all(|row| row.iter().all(|&v| v == 0)));
     }
 }

@@ -13,14 +13,14 @@ const RANGE: Span = Span { from: 0.9, to: 120.0 };
 
 /// One turn of the scanner: x ahead, y left, z up in metres, and the reflectance 0..0.99 of each point.
 pub(super) fn scan(scene: &Scene, rig: &Rig) -> Vec<[f32; 4]> {
-    let origin = rig.from_scanner(Vec3::ZERO, true);
+    let origin = rig.scanner_to_scene(Vec3::ZERO, true);
     let turns: Vec<(f64, f64)> = (0..SHOTS).map(|i| sin_cos(std::f64::consts::TAU * to_f(i) / to_f(SHOTS))).collect();
     let mut points = Vec::with_capacity(LINES * SHOTS);
     for line in 0..LINES {
         let (rise, level) = sin_cos(elevation(line));
         for &(sin, cos) in &turns {
             let d = vec3(level * cos, level * sin, rise);
-            let ray = Ray { origin, direction: rig.from_scanner(d, false) };
+            let ray = Ray { origin, direction: rig.scanner_to_scene(d, false) };
             let Some(hit) = scene.nearest(&ray, RANGE) else { continue };
             let surface = scene.surface(&ray, hit);
             let colour = scene.parts[hit.part].material.colour(&surface);

@@ -16,6 +16,7 @@ mod render;
 mod rig;
 mod road;
 mod room;
+mod room_middle;
 mod scene;
 mod sensor;
 mod shape;
@@ -24,6 +25,7 @@ mod street;
 mod texture;
 mod tree;
 mod vector;
+mod wall_piece;
 mod write;
 
 use serde_json::{Map, json};

@@ -42,7 +42,7 @@ impl Rig {
     }
 
     /// The scene's point or direction of one in the scanner's axes (x ahead, y left, z up).
-    pub(super) fn from_scanner(&self, p: Vec3, is_point: bool) -> Vec3 {
+    pub(super) fn scanner_to_scene(&self, p: Vec3, is_point: bool) -> Vec3 {
         let first = OFFSETS[2].map(|m| if is_point { m } else { 0.0 });
         let seen = rectified(p, is_point) + vec3(first[0], first[1], first[2]);
         let axes = &self.left;
@@ -150,7 +150,7 @@ mod tests {
         assert!((560..660).contains(&u) && (150..200).contains(&v), "{u} {v}");
         assert!((depth - 19.73).abs() < 0.1, "{depth}");
         // The same point through the scene: its depth along the camera's axis, and its pixel.
-        let point = rig.from_scanner(vec3(20.0, 0.0, 0.0), true);
+        let point = rig.scanner_to_scene(vec3(20.0, 0.0, 0.0), true);
         let seen = point - camera.origin;
         assert!((seen.dot(camera.ahead) - depth).abs() < 1e-6);
         let x = seen.dot(camera.right) / depth * camera.intrinsics.fx + camera.intrinsics.cx;

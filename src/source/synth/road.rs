@@ -1,5 +1,7 @@
 //! Streets and country roads seen from a car: the road runs along y, its middle at x = 0, traffic keeps right.
 
+use std::f64::consts::{PI, TAU};
+
 use super::class::*;
 use super::draw::Draw;
 use super::render::Camera;
@@ -295,7 +297,7 @@ impl Road {
         for i in 0..n {
             let x = out * self.draw.within(self.half + 0.9, edge - 0.5);
             let y = 8.0 + 7.0 * i as f64 + self.draw.within(0.0, 6.0);
-            let turn = Turn::radians(self.draw.pick([0.0, 3.14]) + self.draw.within(-0.5, 0.5));
+            let turn = Turn::radians(self.draw.pick([0.0, PI]) + self.draw.within(-0.5, 0.5));
             let (s, draw) = self.at(PERSON, x, y, 0.12, turn);
             person(s, draw);
         }
@@ -340,7 +342,7 @@ impl Road {
 
     fn light(&mut self) -> Light {
         let draw = &mut self.draw;
-        let (sin, cos) = sin_cos(draw.within(0.0, 6.28));
+        let (sin, cos) = sin_cos(draw.within(0.0, TAU));
         let high = draw.within(0.45, 1.1);
         let clear = draw.chance(0.8);
         let sun = if clear { vec3(1.0, 0.90, 0.74) * 2.3 } else { Vec3::splat(0.25) };

@@ -2,15 +2,13 @@
 
 use super::class::*;
 use super::draw::Draw;
-use super::fitting::{ball, bottles, carton, clock, door, kitchen, mirror, painting, refrigerator, window};
-use super::furniture::{
-    Palette, bed, bookcase, books, chair, cloth, drawers, fabric, floor_lamp, monitor, plant, sofa, table, table_lamp,
-    television, vase, wardrobe, wood,
-};
+use super::fitting::{painting, window};
+use super::furniture::{Palette, wood};
 use super::render::Camera;
 use super::scene::{Lamp, Light, Scene, Stage};
 use super::texture::{Material, Pattern, rgb};
-use super::vector::{Turn, Vec3, vec3};
+use super::vector::{Turn, Vec3, sin_cos, vec3};
+use super::wall_piece::Piece;
 use crate::sample::{Intrinsics, Size};
 
 /// The RGB camera of the NYU recordings, 480 x 640.
@@ -24,7 +22,7 @@ pub(super) const SIZE: Size = Size::new(480, 640);
 
 /// What a room is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Theme {
+pub(super) enum Theme {
     Living,
     Bedroom,
     Study,
@@ -53,32 +51,11 @@ pub(super) fn scene_type(index: u64) -> &'static str {
     Theme::of(index).name()
 }
 
-/// Something that stands at a wall.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Piece {
-    Sofa,
-    Armchair,
-    Bed,
-    Bookcase,
-    Wardrobe,
-    Chest,
-    Cabinet,
-    Media,
-    Desk,
-    Door,
-    Kitchen,
-    Refrigerator,
-    Lamp,
-    Plant,
-    Carton,
-    Side,
-}
-
 /// Floor that is taken: `[x from, y from, x to, y to]`.
-struct Taken(Vec<[f64; 4]>);
+pub(super) struct Taken(Vec<[f64; 4]>);
 
 impl Taken {
-    fn claim(&mut self, area: [f64; 4]) -> bool {
+    pub(super) fn claim(&mut self, area: [f64; 4]) -> bool {
         let free = self.0.iter().all(|o| area[2] <= o[0] || o[2] <= area[0] || area[3] <= o[1] || o[3] <= area[1]);
         if free {
             self.0.push(area);
@@ -89,21 +66,21 @@ impl Taken {
 
 /// The walls a camera sees.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wall {
+pub(super) enum Wall {
     Left,
     Back,
     Right,
 }
 
-struct Room {
-    stage: Stage,
-    draw: Draw,
-    palette: Palette,
-    taken: Taken,
-    lamps: Vec<Lamp>,
-    width: f64,
-    depth: f64,
-    height: f64,
+pub(super) struct Room {
+    pub(super) stage: Stage,
+    pub(super) draw: Draw,
+    pub(super) palette: Palette,
+    pub(super) taken: Taken,
+    pub(super) lamps: Vec<Lamp>,
+    pub(super) width: f64,
+    pub(super) depth: f64,
+    pub(super) height: f64,
 }
 
 /// Builds room `index` of a seed and the camera in it.
@@ -185,7 +162,7 @@ impl Room {
         Camera::new(origin, yaw, pitch, CAMERA.resize(SIZE, size), size)
     }
 
-    fn place(&self, wall: Wall, along: f64) -> (Vec3, Turn) {
+    pub(super) fn place(&self, wall: Wall, along: f64) -> (Vec3, Turn) {
         match wall {
             Wall::Left => (vec3(0.0, along, 0.0), Turn::quarters(1)),
             Wall::Back => (vec3(along, self.depth, 0.0), Turn::NONE),
@@ -243,149 +220,13 @@ impl Room {
                 if wall == Wall::Back { self.width } else { self.depth },
                 ends.iter().find(|end| end.0 == wall).map_or(0.0, |end| end.1),
             );
-            if length - end > 1.0 && !(wall == window_wall && !hung) {
+            if length - end > 1.0 && (hung || wall != window_wall) {
                 let (origin, turn) = self.place(wall, (end + length) / 2.0);
                 self.stage.object(PAINTING, origin, turn);
                 let size = [self.draw.within(0.45, 0.9), self.draw.within(0.4, 0.7)];
                 painting(&mut self.stage, &self.palette, &mut self.draw, 1.55, size);
             }
         }
-    }
-
-    /// Width and depth of a piece.
-    fn footprint(&mut self, piece: Piece) -> (f64, f64) {
-        let draw = &mut self.draw;
-        match piece {
-            Piece::Sofa => (draw.within(1.75, 2.3), 0.95),
-            Piece::Armchair => (draw.within(0.85, 0.95), 0.95),
-            Piece::Bed => (draw.pick([1.0, 1.45, 1.65]), 2.1),
-            Piece::Bookcase => (draw.within(0.75, 1.3), 0.34),
-            Piece::Wardrobe => (draw.within(1.0, 1.7), 0.64),
-            Piece::Chest => (draw.within(0.8, 1.2), 0.52),
-            Piece::Cabinet => (draw.within(1.1, 1.7), 0.48),
-            Piece::Media => (draw.within(1.2, 1.7), 0.48),
-            Piece::Desk => (draw.within(1.2, 1.6), 1.3),
-            Piece::Door => (1.06, 0.3),
-            Piece::Kitchen => (draw.within(2.0, 2.7), 0.68),
-            Piece::Refrigerator => (0.7, 0.72),
-            Piece::Lamp => (0.46, 0.46),
-            Piece::Plant => (0.66, 0.66),
-            Piece::Carton => (0.6, 0.5),
-            Piece::Side => (0.5, 0.45),
-        }
-    }
-
-    /// Builds a piece and what stands on it or hangs above it. Returns whether the window went there.
-    fn put(&mut self, piece: Piece, wall: Wall, along: f64, width: f64, wants_window: bool) -> bool {
-        let (origin, turn) = self.place(wall, along);
-        let warm = rgb(255, 226, 176);
-        let ceiling = self.height;
-        let Self { stage: s, draw, palette: p, .. } = self;
-        let mut top = None;
-        match piece {
-            Piece::Sofa => sofa(s.object(SOFA, origin, turn), p, draw, width),
-            Piece::Armchair => sofa(s.object(SOFA, origin, turn), p, draw, width),
-            Piece::Bed => bed(s.object(BED, origin, turn), p, draw, width),
-            Piece::Bookcase => {
-                let height = draw.within(1.5, 2.1);
-                bookcase(s.object(BOOKCASE, origin, turn), p, draw, width, height);
-                return false;
-            }
-            Piece::Wardrobe => {
-                let height = draw.within(1.9, 2.2);
-                wardrobe(s.object(WARDROBE, origin, turn), p, width, height);
-                return false;
-            }
-            Piece::Chest => {
-                drawers(s.object(CHEST_OF_DRAWERS, origin, turn), p, draw, [width, 0.46, 0.85], 4);
-                vase(s, draw, [width * 0.3, -0.22, 0.85], 0.26);
-                top = Some(0.85);
-            }
-            Piece::Cabinet => {
-                drawers(s.object(CABINET, origin, turn), p, draw, [width, 0.42, 0.78], 2);
-                table_lamp(s, draw, [width * 0.34, -0.21, 0.78], warm);
-                bottles(s, draw, [-width * 0.36, -0.2, 0.78]);
-            }
-            Piece::Media => {
-                drawers(s.object(CABINET, origin, turn), p, draw, [width, 0.42, 0.5], 1);
-                television(s, draw, [0.0, -0.22, 0.5], width * 0.72);
-                return false;
-            }
-            Piece::Desk => {
-                let middle = s.object(DESK, origin, turn).place([0.0, -0.36, 0.0]);
-                table(s.object(DESK, middle, turn), p.wood, [width, 0.66, 0.74], false);
-                monitor(s, draw, [-0.1, 0.08, 0.74]);
-                table_lamp(s, draw, [width * 0.38, 0.15, 0.74], warm);
-                let tall = draw.within(0.2, 0.27);
-                books(s, draw, [-width / 2.0 + 0.05, 0.74, -0.42], tall);
-                let at = s.place([draw.within(-0.15, 0.15), -0.42, 0.0]);
-                let facing = turn.then(Turn::radians(std::f64::consts::PI + draw.within(-0.4, 0.4)));
-                chair(s.object(CHAIR, at, facing), p, true);
-                let at = s.object(DESK, middle, turn).place([width * 0.32, 0.0, 0.0]);
-                s.object(ASHCAN, at, turn).post([0.0; 3], 0.32, [0.11, 0.14], p.metal);
-            }
-            Piece::Door => {
-                door(s.object(DOOR, origin, turn), p, draw);
-                return false;
-            }
-            Piece::Kitchen => {
-                kitchen(s.object(COUNTER, origin, turn), p, draw, width);
-                return false;
-            }
-            Piece::Refrigerator => {
-                let height = draw.within(1.6, 1.85);
-                refrigerator(s.object(REFRIGERATOR, origin, turn), p, height);
-                return false;
-            }
-            Piece::Lamp => {
-                let at = s.object(LAMP, origin, turn).place([0.0, -0.24, 0.0]);
-                floor_lamp(s.object(LAMP, at, turn), p, warm);
-                let (u, v) = (vec3(0.1, 0.0, 0.0), vec3(0.0, 0.1, 0.0));
-                let centre = at + vec3(0.0, 0.0, 1.62);
-                self.lamps.push(Lamp { centre, u, v, facing: Vec3::ZERO, colour: vec3(1.0, 0.72, 0.42) * 0.75 });
-            }
-            Piece::Plant => {
-                let at = s.object(PLANT, origin, turn).place([0.0, -0.33, 0.0]);
-                let tall = draw.within(0.6, 1.2);
-                plant(s.object(PLANT, at, turn), draw, tall);
-                return false;
-            }
-            Piece::Carton => {
-                let at = s.object(BOX, origin, turn).place([0.0, -0.27, 0.0]);
-                carton(s.object(BOX, at, turn.then(Turn::radians(draw.within(-0.2, 0.2)))), draw, 0.42);
-            }
-            Piece::Side => {
-                drawers(s.object(CHEST_OF_DRAWERS, origin, turn), p, draw, [0.46, 0.38, 0.52], 2);
-                table_lamp(s, draw, [0.0, -0.19, 0.52], warm);
-                return false;
-            }
-        }
-        self.stage.object(PAINTING, origin, turn);
-        self.above(width, top, wants_window, ceiling)
-    }
-
-    /// What hangs above a low piece; returns whether it is the window.
-    fn above(&mut self, width: f64, top: Option<f64>, wants_window: bool, ceiling: f64) -> bool {
-        let Self { stage: s, draw, palette: p, lamps, .. } = self;
-        if wants_window && width > 1.1 {
-            let sill = draw.within(1.02, 1.12);
-            let size = [(width - 0.35).min(1.9), (ceiling - sill - 0.35).min(1.3)];
-            lamps.push(window(s, p, draw, sill, size));
-            return true;
-        }
-        if width < 0.7 {
-            return false;
-        }
-        match draw.below(5) {
-            0 if top.is_some() => mirror(s, p, 1.5, [width * 0.6, 0.8]),
-            1 => clock(s, p, 1.75),
-            _ => {
-                let size = [draw.within(0.4, 0.65) * width.min(1.6), draw.within(0.4, 0.6)];
-                let middle = draw.within(1.5, 1.62);
-                painting(s, p, draw, middle, size);
-            }
-        }
-        false
     }
 
     fn free_window(&mut self, wall: Wall) {
@@ -402,134 +243,6 @@ impl Room {
             let lamp = window(&mut self.stage, &self.palette, &mut self.draw, sill, size);
             self.lamps.push(lamp);
             return;
-        }
-    }
-
-    fn middle(&mut self, theme: Theme) {
-        let draw = &mut self.draw;
-        let (x, y) = (self.width * draw.within(0.42, 0.58), self.depth * draw.within(0.52, 0.62));
-        let turn = Turn::radians(draw.within(-0.12, 0.12));
-        let rug = [draw.within(1.5, 2.2), draw.within(1.3, 1.8)];
-        if draw.chance(0.8) || theme == Theme::Living {
-            let m = match fabric(draw) {
-                m if draw.chance(0.6) => Material {
-                    pattern: Pattern::Carpet,
-                    second: m.main.mix(Vec3::splat(0.7), 0.7),
-                    scale: draw.within(0.2, 0.4),
-                    ..m
-                },
-                m => m,
-            };
-            let edge = Material::plain(m.main * 0.5);
-            let at = vec3(x, y, 0.0);
-            let s = self.stage.object(RUG, at, turn);
-            s.block([0.0, 0.0, 0.005], [rug[0] + 0.12, rug[1] + 0.12, 0.010], edge);
-            s.block([0.0, 0.0, 0.006], [rug[0], rug[1], 0.012], m);
-        }
-        let at = vec3(x, y, 0.012);
-        match theme {
-            Theme::Dining | Theme::Kitchen => self.dining(at, turn, theme == Theme::Dining),
-            Theme::Living => self.coffee(at, turn),
-            Theme::Study => {
-                let at = at + vec3(draw.within(-0.4, 0.4), draw.within(-0.2, 0.4), 0.0);
-                if self.taken.claim([at.x - 0.3, at.y - 0.3, at.x + 0.3, at.y + 0.3]) {
-                    let Self { stage: s, draw, palette: p, .. } = self;
-                    let away = Turn::radians(draw.within(-2.5, 2.5));
-                    chair(s.object(CHAIR, at, away), p, draw.chance(0.5));
-                }
-            }
-            Theme::Bedroom => {
-                let at = at + vec3(draw.within(-0.6, 0.6), draw.within(-0.5, 0.0), 0.0);
-                if self.taken.claim([at.x - 0.3, at.y - 0.3, at.x + 0.3, at.y + 0.3]) {
-                    let m = cloth(draw);
-                    self.stage.object(OTTOMAN, at, turn).soft_block([0.0, 0.0, 0.2], [0.5, 0.5, 0.4], 0.09, m);
-                }
-            }
-        }
-    }
-
-    fn coffee(&mut self, at: Vec3, turn: Turn) {
-        let Self { stage: s, draw, palette: p, taken, .. } = self;
-        let size = [draw.within(0.8, 1.2), draw.within(0.5, 0.65), draw.within(0.36, 0.44)];
-        taken.claim([at.x - size[0] / 2.0, at.y - size[1] / 2.0, at.x + size[0] / 2.0, at.y + size[1] / 2.0]);
-        let round = draw.chance(0.3);
-        table(s.object(COFFEE_TABLE, at, turn), p.wood, size, round);
-        vase(s, draw, [-0.18, 0.05, size[2]], 0.2);
-        s.also(PLATE).post([0.12, -0.08, size[2]], 0.015, [0.08, 0.12], p.lacquer);
-        let cover = cloth(draw);
-        s.also(BOOK).block([0.05, 0.16, size[2] + 0.015], [0.24, 0.17, 0.03], cover);
-    }
-
-    fn dining(&mut self, at: Vec3, turn: Turn, large: bool) {
-        let Self { stage: s, draw, palette: p, taken, .. } = self;
-        let size = [if large { draw.within(1.3, 1.7) } else { draw.within(0.8, 1.0) }, 0.8, 0.74];
-        let round = draw.chance(0.3);
-        let reach = [size[0] / 2.0 + 0.5, if round { size[0] } else { size[1] } / 2.0 + 0.5];
-        taken.claim([at.x - reach[0], at.y - reach[1], at.x + reach[0], at.y + reach[1]]);
-        table(s.object(TABLE, at, turn), p.wood, size, round);
-        vase(s, draw, [0.0, 0.0, size[2]], 0.28);
-        let mut seats = vec![];
-        if round {
-            for i in 0..4 {
-                let place = Turn::radians(0.8 + 1.571 * f64::from(i));
-                let out = place.apply(vec3(0.0, size[0] / 2.0 + 0.14, 0.0));
-                seats.push((out, place));
-            }
-        } else {
-            for x in if large { vec![-size[0] * 0.25, size[0] * 0.25] } else { vec![0.0] } {
-                seats.push((vec3(x, size[1] / 2.0 + 0.12, 0.0), Turn::NONE));
-                seats.push((vec3(x, -size[1] / 2.0 - 0.12, 0.0), Turn::quarters(2)));
-            }
-        }
-        let padded = draw.chance(0.6);
-        for (out, facing) in seats {
-            let plate = out * ((out.length() - 0.33) / out.length());
-            s.object(PLATE, at, turn).post([plate.x, plate.y, size[2]], 0.014, [0.08, 0.12], p.lacquer);
-            let facing = turn.then(facing).then(Turn::radians(draw.within(-0.12, 0.12)));
-            if large || draw.chance(0.8) {
-                chair(s.object(CHAIR, at + turn.apply(out) + vec3(0.0, 0.0, -0.01), facing), p, padded);
-            } else {
-                let wood = p.wood;
-                let seat = at + turn.apply(out);
-                s.object(STOOL, seat, facing).post([0.0, 0.0, 0.43], 0.04, [0.16, 0.16], wood);
-                s.post([0.0; 3], 0.43, [0.14, 0.05], wood);
-            }
-        }
-    }
-
-    /// Small things on free floor.
-    fn litter(&mut self) {
-        for i in 0..4 {
-            let r = self.draw.within(0.11, 0.16);
-            let (x, y) = (self.draw.within(0.5, self.width - 0.5), self.draw.within(1.7, self.depth - 0.6));
-            let side = if i == 1 { 0.28 } else { r };
-            if !self.taken.claim([x - side, y - side, x + side, y + side]) {
-                continue;
-            }
-            let Self { stage: s, draw, .. } = self;
-            let turn = Turn::radians(draw.within(-0.8, 0.8));
-            match i {
-                0 => ball(s.object(BALL, vec3(x, y, 0.012), turn), draw, r),
-                1 => {
-                    let side = draw.within(0.3, 0.42);
-                    carton(s.object(BOX, vec3(x, y, 0.012), turn), draw, side);
-                }
-                2 => {
-                    let weave = Material::patterned(
-                        Pattern::Checker,
-                        rgb(170, 130, 84),
-                        rgb(140, 100, 60),
-                        0.03,
-                        draw.texture_seed(),
-                    );
-                    s.object(BASKET, vec3(x, y, 0.012), turn).post([0.0; 3], 0.26, [0.14, 0.18], weave);
-                }
-                _ => {
-                    let cover = cloth(draw);
-                    let s = s.object(BOOK, vec3(x, y, 0.012), turn);
-                    s.block([0.0, 0.0, 0.015], [0.24, 0.17, 0.03], cover);
-                }
-            }
         }
     }
 
@@ -557,7 +270,7 @@ impl Room {
             colour: tint * self.draw.within(1.6, 2.6),
         };
         self.lamps.insert(0, lamp);
-        let (sin, cos) = super::vector::sin_cos(self.draw.within(0.0, 6.28));
+        let (sin, cos) = sin_cos(self.draw.within(0.0, std::f64::consts::TAU));
         let sun = vec3(cos, sin, self.draw.within(0.45, 0.9)).unit();
         Light {
             above: tint * 0.30,

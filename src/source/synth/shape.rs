@@ -126,7 +126,11 @@ impl Shape {
                 }
                 let outward = if radial.length() > 0.0 { radial.unit() } else { u };
                 let normal = (outward * length + axis * (r0 - r1)).unit();
-                Surface { normal, uv: [turn_share(radial.dot(u), radial.dot(v)) * r0.max(r1) * 6.283, along], local }
+                Surface {
+                    normal,
+                    uv: [turn_share(radial.dot(u), radial.dot(v)) * r0.max(r1) * std::f64::consts::TAU, along],
+                    local,
+                }
             }
             Self::Wedge { centre, half, turn, .. } => {
                 let local = turn.undo(point - centre);

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 fn small(kind: Kind, count: usize) -> Options {
     let size = kind.size();
-    Options { size: Size::new(size.height / 8, size.width / 8), ..Options::new(kind, count) }
+    Options { size: Size::new(size.height / 12, size.width / 12), ..Options::new(kind, count) }
 }
 
 fn classes(sample: &Sample) -> BTreeSet<u8> {

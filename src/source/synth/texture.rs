@@ -211,7 +211,7 @@ impl Material {
     #[inline(never)]
     fn picture(&self, a: f64, b: f64) -> Vec3 {
         let k = self.seed;
-        if k % 3 == 0 {
+        if k.is_multiple_of(3) {
             // A landscape.
             let ridge = |height: f64, rough: f64, salt: u32| height + 0.35 * (cloud(a * rough, 0.5, k ^ salt) - 0.5);
             return if b > ridge(0.62, 3.0, 3) {
