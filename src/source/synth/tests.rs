@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 fn small(kind: Kind, count: usize) -> Options {
     let size = kind.size();
-    Options { size: Size::new(size.height / 12, size.width / 12), ..Options::new(kind, count) }
+    Options { size: Size::new(size.height / 16, size.width / 16), ..Options::new(kind, count) }
 }
 
 fn classes(sample: &Sample) -> BTreeSet<u8> {
@@ -23,14 +23,14 @@ fn hash(loaded: &Loaded) -> u64 {
 
 #[test]
 fn rooms_have_many_classes_and_no_holes() {
-    let synth = Synth::new(small(Kind::Indoor, 40)).unwrap();
-    let seen: Vec<_> = (0..40).into_par_iter().map(|i| classes(&synth.load(i).unwrap().sample)).collect();
+    let synth = Synth::new(small(Kind::Indoor, 15)).unwrap();
+    let seen: Vec<_> = (0..15).into_par_iter().map(|i| classes(&synth.load(i).unwrap().sample)).collect();
     let all: BTreeSet<u8> = seen.iter().flatten().copied().collect();
-    assert!(all.len() >= 30, "{} classes in the set", all.len());
+    assert!(all.len() >= 25, "{} classes in the set", all.len());
     let rich = seen.iter().filter(|classes| classes.len() >= 10).count();
     assert!(
-        rich >= 30,
-        "{rich} of 40 rooms show ten classes or more: {:?}",
+        rich >= 12,
+        "{rich} of 15 rooms show ten classes or more: {:?}",
         seen.iter().map(BTreeSet::len).collect::<Vec<_>>()
     );
     assert!(!all.contains(&255));
@@ -41,8 +41,8 @@ fn rooms_have_many_classes_and_no_holes() {
 
 #[test]
 fn roads_have_many_classes_and_a_sky_without_depth() {
-    let synth = Synth::new(small(Kind::Road, 16)).unwrap();
-    let samples: Vec<Sample> = (0..16).into_par_iter().map(|i| synth.load(i).unwrap().sample).collect();
+    let synth = Synth::new(small(Kind::Road, 8)).unwrap();
+    let samples: Vec<Sample> = (0..8).into_par_iter().map(|i| synth.load(i).unwrap().sample).collect();
     let all: BTreeSet<u8> = samples.iter().flat_map(classes).collect();
     assert!(all.len() >= 14, "{} classes in the set", all.len());
     for (i, sample) in samples.iter().enumerate() {
@@ -58,10 +58,12 @@ fn roads_have_many_classes_and_a_sky_without_depth() {
 #[test]
 fn fifty_scenes_are_fifty_layouts() {
     for kind in [Kind::Indoor, Kind::Road] {
-        let synth = Synth::new(small(kind, 50)).unwrap();
         let layouts: BTreeSet<Vec<u32>> = (0..50)
             .into_par_iter()
-            .map(|i| synth.load(i).unwrap().sample.depth.metres().iter().map(|m| m.to_bits()).collect())
+            .map(|i| {
+                let (scene, camera) = scene(kind, 0, i, Size::new(24, 32));
+                render::survey(&scene, &camera).0.iter().map(|m| m.to_bits()).collect()
+            })
             .collect();
         assert_eq!(layouts.len(), 50);
     }
