@@ -1,0 +1,181 @@
+//! Plans the folders of the benchmarks: stereo 2012 and 2015, object detection, depth selection.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::frame::{Camera, Drive, Frame};
+use super::optics::Optics;
+use super::options::{Cameras, DepthKind, Options};
+use super::plan::{Item, Plan, Report, relative};
+use super::tree::{files, images};
+use crate::source::SourceError;
+
+/// The folder with `image_2` (`colored_0` in 2012), if the root is a stereo or object benchmark.
+pub(super) fn training_folder(root: &Path) -> Option<PathBuf> {
+    let places = [root.join("training"), root.to_owned()];
+    places.into_iter().find(|place| first_folder(place, image_folders(Camera::Left)).is_some())
+}
+
+/// The folder with `image` and `groundtruth_depth`, if the root is the depth selection.
+pub(super) fn selection_folder(root: &Path) -> Option<PathBuf> {
+    let places = ["", "val_selection_cropped", "depth_selection/val_selection_cropped"].map(|place| root.join(place));
+    let has_depth = |place: &Path| ["groundtruth_depth", "velodyne_raw"].iter().any(|kind| place.join(kind).is_dir());
+    places.into_iter().find(|place| place.join("image").is_dir() && has_depth(place))
+}
+
+const fn image_folders(camera: Camera) -> &'static [&'static str] {
+    match camera {
+        Camera::Left => &["image_2", "colored_0"],
+        Camera::Right => &["image_3", "colored_1"],
+    }
+}
+
+const fn depth_folders(kind: DepthKind) -> &'static [&'static str] {
+    match kind {
+        DepthKind::Disparity => &["disp_occ_0", "disp_occ"],
+        DepthKind::DisparityNoc => &["disp_noc_0", "disp_noc"],
+        DepthKind::Project | DepthKind::ProjectVelodyneX => &["velodyne", "velodyne_reduced"],
+        DepthKind::Annotated | DepthKind::VelodyneRaw => &[],
+    }
+}
+
+fn first_folder(place: &Path, names: &[&str]) -> Option<PathBuf> {
+    names.iter().map(|name| place.join(name)).find(|folder| folder.is_dir())
+}
+
+/// Stereo (disparity) and object detection (laser points): files of equal name, a calibration file each.
+pub(super) fn plan_training(options: &Options, training: &Path) -> Result<Plan, SourceError> {
+    no_list(options)?;
+    let usage = |text: String| SourceError::Usage(format!("{}: {text}", training.display()));
+    let kinds = [DepthKind::Disparity, DepthKind::DisparityNoc, DepthKind::Project];
+    let found = kinds.into_iter().find(|&kind| first_folder(training, depth_folders(kind)).is_some());
+    let depth = options.depth.or(found).ok_or_else(|| {
+        usage("there are images, but no disp_occ_0, disp_noc_0 or velodyne folder to take depth from".into())
+    })?;
+    let depth_folder = first_folder(training, depth_folders(depth)).ok_or_else(|| {
+        let instead = found.map_or_else(String::new, |kind| format!("; try --depth {kind}"));
+        usage(format!("no folder holds depth of the kind `{depth}`{instead}"))
+    })?;
+    let cameras = options.cameras.unwrap_or(Cameras::One(Camera::Left));
+    if depth.is_disparity() && cameras != Cameras::One(Camera::Left) {
+        return Err(usage("disparity is given for the left camera only; type --cameras 02".into()));
+    }
+    let calib = first_folder(training, &["calib_cam_to_cam", "calib"]);
+    if calib.is_none() && depth.is_projected() {
+        return Err(usage("laser points cannot be projected without the folder calib".into()));
+    }
+
+    let mut report = Report::default();
+    if calib.is_none() {
+        report.without_intrinsics = Some(relative(&options.root, &training.join("calib")));
+    }
+    let depths = files(&depth_folder, &[if depth.is_projected() { "bin" } else { "png" }])?;
+    let mut items = Vec::new();
+    for camera in [Camera::Left, Camera::Right].into_iter().filter(|&camera| cameras.contains(camera)) {
+        let Some(folder) = first_folder(training, image_folders(camera)) else { continue };
+        let folder_name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        for (stem, image) in images(&folder)? {
+            let key = format!("{folder_name}/{stem}");
+            let Some(path) = depths.get(&stem) else {
+                // Frames 11 of the stereo benchmarks have none by design.
+                report.without_depth.add(key);
+                continue;
+            };
+            let mut item = Item::new(key, (&options.root, image), (&options.root, path.clone()), camera);
+            if let Some(calib) = &calib {
+                let scene = stem.split('_').next().unwrap_or(&stem); // 000005 of 000005_10
+                let path = calib.join(format!("{scene}.txt"));
+                item.entry.source.insert("calib".into(), relative(&options.root, &path));
+                item.optics = Optics::Frame(path);
+            }
+            items.push(item);
+        }
+    }
+    finish(depth, items, report, || usage("no image has a depth file of the same name".into()))
+}
+
+/// The 1000 frames of `val_selection_cropped`.
+pub(super) fn plan_selection(options: &Options, selection: &Path) -> Result<Plan, SourceError> {
+    no_list(options)?;
+    let usage = |text: String| SourceError::Usage(format!("{}: {text}", selection.display()));
+    let annotated = selection.join("groundtruth_depth").is_dir();
+    let found = if annotated { DepthKind::Annotated } else { DepthKind::VelodyneRaw };
+    let depth = options.depth.unwrap_or(found);
+    let maps = match depth {
+        DepthKind::Annotated => "groundtruth_depth",
+        DepthKind::VelodyneRaw => "velodyne_raw",
+        _ => return Err(usage(format!("the selection has no depth of the kind `{depth}`; try --depth {found}"))),
+    };
+    let depths: BTreeMap<Frame, PathBuf> = selected(files(&selection.join(maps), &["png"])?, maps).collect();
+    let matrices = selection.join("intrinsics");
+    let mut report = Report::default();
+    if !matrices.is_dir() {
+        report.without_intrinsics = Some(relative(&options.root, &matrices));
+    }
+    let mut items = Vec::new();
+    for (frame, image) in selected(images(&selection.join("image"))?, "image").collect::<BTreeMap<_, _>>() {
+        if options.cameras.is_some_and(|cameras| !cameras.contains(frame.camera)) {
+            continue;
+        }
+        let Some(path) = depths.get(&frame) else {
+            report.without_depth.add(frame);
+            continue;
+        };
+        let matrix = matrices.join(image.with_extension("txt").file_name().unwrap_or_default());
+        let root = options.root.as_path();
+        let mut item = Item::new(frame.to_string(), (root, image), (root, path.clone()), frame.camera);
+        item.entry.scene = Some(frame.drive.name().to_owned());
+        item.entry.split = Some("val".into());
+        if matrices.is_dir() {
+            item.entry.source.insert("calib".into(), relative(root, &matrix));
+            item.optics = Optics::Matrix(matrix);
+        }
+        items.push(item);
+    }
+    finish(depth, items, report, || usage(format!("no picture in image/ has its depth in {maps}/")))
+}
+
+/// `DRIVE_KIND_NUMBER_image_0c` -> frame.
+fn selected(files: BTreeMap<String, PathBuf>, kind: &str) -> impl Iterator<Item = (Frame, PathBuf)> {
+    files.into_iter().filter_map(move |(stem, path)| {
+        let (head, camera) = stem.rsplit_once("_image_")?;
+        let (head, number) = head.rsplit_once('_')?;
+        let drive = Drive::parse(head.strip_suffix(kind)?.strip_suffix('_')?)?;
+        let camera = Camera::of_folder(&format!("image_{camera}"))?;
+        Some((Frame { drive, camera, number: Frame::parse_stem(number)? }, path))
+    })
+}
+
+fn no_list(options: &Options) -> Result<(), SourceError> {
+    if let Some(list) = &options.split_file {
+        return Err(SourceError::Usage(format!(
+            "{}: a split list names raw recordings, and {} holds a benchmark; leave --split-file out",
+            list.display(),
+            options.root.display()
+        )));
+    }
+    Ok(())
+}
+
+/// The plan, unless nothing is in it.
+pub(super) fn finish(
+    depth: DepthKind,
+    items: Vec<Item>,
+    report: Report,
+    nothing: impl FnOnce() -> SourceError,
+) -> Result<Plan, SourceError> {
+    if items.is_empty() { Err(nothing()) } else { Ok(Plan { depth, items, report }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_selection_are_frames() {
+        let name = "2011_09_26_drive_0002_sync_groundtruth_depth_0000000005_image_02";
+        let frames = |kind| selected([(name.to_owned(), PathBuf::new())].into(), kind).map(|(f, _)| f.to_string());
+        assert_eq!(frames("groundtruth_depth").collect::<Vec<_>>(), ["2011_09_26_drive_0002_sync/image_02/0000000005"]);
+        assert_eq!(frames("velodyne_raw").count(), 0);
+    }
+}
