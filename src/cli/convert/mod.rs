@@ -1,3 +1,5 @@
+mod kitti;
+
 use anyhow::Result;
 use clap::Subcommand;
 
@@ -6,10 +8,14 @@ use super::output::Output;
 
 /// One data set format each.
 #[derive(Debug, Subcommand)]
-pub(super) enum Convert {}
+pub(super) enum Convert {
+    Kitti(Box<kitti::Args>),
+}
 
 impl Convert {
-    pub(super) fn run(self, _output: &Output) -> Result<Exit> {
-        match self {}
+    pub(super) fn run(self, output: &Output) -> Result<Exit> {
+        match self {
+            Self::Kitti(arguments) => arguments.run(output),
+        }
     }
 }

@@ -62,8 +62,12 @@ pub(super) fn read<T>(
     limit: u64,
     parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
 ) -> Result<T, FileError> {
+    // Opening a pipe would wait for a writer, so the kind is asked for first.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(Malformed::new("kind", "expected a file, found a folder, pipe or device").into());
+    }
     let mut bytes = Vec::new();
-    // One byte more than allowed, so that a pipe or a growing file is caught like any other.
+    // One byte more than allowed, so that a growing file is caught like any other.
     File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(Malformed::new("size", format!("expected at most {limit} bytes, found more")).into());
@@ -104,6 +108,7 @@ mod tests {
         std::fs::write(&path, [0; 5]).unwrap();
         let count = |bytes: &[u8]| Ok(bytes.len());
         assert_eq!(read(&path, 5, count).unwrap(), 5);
+        assert!(read(dir.path(), 5, count).unwrap_err().to_string().contains("found a folder"));
         assert_eq!(read(&path, 4, count).unwrap_err().to_string(), "size: expected at most 4 bytes, found more");
     }
 
