@@ -106,7 +106,7 @@ fn a_raw_recording_is_projected_and_cropped() {
 
     let cropped = Kitti::plan(options.clone()).unwrap().load(0).unwrap();
     assert_eq!(cropped.crop, Some(Window { top: 23, left: 13, height: 352, width: 1216 }));
-    assert_eq!(cropped.sample.depth.metres(), expected.slice(ndarray::s![23.., 13..1229]));
+    assert!(cropped.sample.depth.metres().indexed_iter().all(|((y, x), &m)| m == expected[(y + 23, x + 13)]));
     let k = cropped.sample.intrinsics.unwrap();
     assert!((k.cx - 596.5593).abs() < 1e-9 && (k.cy - 149.854).abs() < 1e-9);
     assert_eq!(cropped.sample.image.rgb(0, 0), first.sample.image.rgb(23, 13));
