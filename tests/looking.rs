@@ -50,11 +50,20 @@ fn frame(i: usize, shift_m: f32) -> Sample {
     let plane = (SIZE.height, SIZE.width);
     let image = Array3::from_shape_fn((3, plane.0, plane.1), |(c, y, x)| (i * 31 + c * 70 + y * 3 + x) as u8);
     let shift_m = if i == 4 { shift_m } else { 0.0 };
-    let metres = Array2::from_shape_fn(plane, |(y, x)| if x == 0 { 0.0 } else { 1.0 + (i + y) as f32 * 0.25 + shift_m });
+    let metres =
+        Array2::from_shape_fn(plane, |(y, x)| if x == 0 { 0.0 } else { 1.0 + (i + y) as f32 * 0.25 + shift_m });
     let raw = Array2::from_shape_fn(plane, |(y, x)| if (x + y) % 3 == 0 { 0.0 } else { metres[(y, x)] });
     let mut sample = Sample::new(Image::from_planes(image).unwrap(), Depth::from_metres(metres).0);
     sample.raw_depth = Some(Depth::from_metres(raw).0);
-    let class = |(y, x)| if y < 3 { 255 } else if x < 10 { 19 } else { 0 };
+    let class = |(y, x)| {
+        if y < 3 {
+            255
+        } else if x < 10 {
+            19
+        } else {
+            0
+        }
+    };
     sample.semantics = Some(Semantics::new(Array2::from_shape_fn(plane, class)));
     sample.intrinsics = Some(Intrinsics { fx: 500.0 + i as f64, fy: 501.0, cx: 19.5, cy: 14.5 });
     sample
@@ -108,7 +117,10 @@ fn statistics_leave_quarantined_rows_out_and_do_not_depend_on_threads() {
     // By hand: the first of 40 columns is missing; 10 of 40 columns are chairs; 3 of 30 rows are ignored.
     assert_eq!(summary.depth.valid_share, Some(39.0 / 40.0));
     let classes = summary.semantics.as_ref().unwrap();
-    assert_eq!((classes.coverage, classes.classes[1].name.as_str(), classes.classes[1].share), (Some(0.9), "chair", 0.25));
+    assert_eq!(
+        (classes.coverage, classes.classes[1].name.as_str(), classes.classes[1].share),
+        (Some(0.9), "chair", 0.25)
+    );
     assert_eq!((summary.depth.min_m, summary.depth.max_m), (Some(1.0), Some(1.0 + 35.0 * 0.25)));
     let path = dir.path().join("a");
     let told = |threads| json(&["stats", path.to_str().unwrap(), "--threads", threads], 0);
@@ -132,11 +144,14 @@ fn charts_and_sheets_and_pages_are_files() {
     assert_eq!(told[0]["rows"], serde_json::json!([0, 3, 6]));
     let sheet = image::open(dir.path().join("sheet.png")).unwrap().to_rgb8();
     assert!(sheet.pixels().any(|p| p.0 == [204, 70, 3]), "a chair has the colour of the palette");
-    let told = json(&["view", &at("sets/a"), "--out", &at("k.png"), "--keys", "drive.2/frame_002,drive.0/frame_000"], 0);
+    let told =
+        json(&["view", &at("sets/a"), "--out", &at("k.png"), "--keys", "drive.2/frame_002,drive.0/frame_000"], 0);
     assert_eq!(told[0]["rows"], serde_json::json!([2, 0]));
     json(&["report", &at("sets"), "--out", &at("page"), "--title", "Two <sets>"], 0);
     let page = fs::read_to_string(dir.path().join("page/index.html")).unwrap();
-    for part in ["Two &lt;sets&gt;", "src=\"01-a-sheet.png\"", "src=\"02-b-sheet.png\"", "<svg", "expected 30 rows, found 7"] {
+    for part in
+        ["Two &lt;sets&gt;", "src=\"01-a-sheet.png\"", "src=\"02-b-sheet.png\"", "<svg", "expected 30 rows, found 7"]
+    {
         assert!(page.contains(part), "{part}");
     }
     assert!(dir.path().join("page/02-b-sheet.png").is_file());

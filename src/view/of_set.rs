@@ -79,9 +79,11 @@ pub fn sheet_rows(set: &Set, rows: &[usize]) -> Result<Vec<Row>, SetError> {
         .collect()
 }
 
-/// The kind of scene, or else its name.
+/// The kind of scene, or else its name; nothing that the key says already.
 fn note(record: &Record) -> String {
-    record.entry.scene_type.clone().or_else(|| record.entry.scene.clone()).unwrap_or_default()
+    let entry = &record.entry;
+    let known = entry.scene_type.as_ref().or(entry.scene.as_ref());
+    known.filter(|note| !entry.key.contains(note.as_str())).cloned().unwrap_or_default()
 }
 
 #[cfg(test)]
