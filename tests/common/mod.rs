@@ -1,6 +1,8 @@
 //! What several integration tests share.
 #![allow(dead_code, unreachable_pub, clippy::panic)]
 
+pub mod mutation;
+
 use std::path::PathBuf;
 
 /// The folder of real sample files, from `SEMDEPTH_REAL_DATA`. Without the variable a test that needs them returns

@@ -1,4 +1,5 @@
 mod kitti;
+mod nyu;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -9,12 +10,14 @@ use super::output::Output;
 /// One data set format each.
 #[derive(Debug, Subcommand)]
 pub(super) enum Convert {
-    Kitti(Box<kitti::Args>),
+    Nyu(nyu::Args),
+    Kitti(kitti::Args),
 }
 
 impl Convert {
     pub(super) fn run(self, output: &Output) -> Result<Exit> {
         match self {
+            Self::Nyu(arguments) => arguments.run(output),
             Self::Kitti(arguments) => arguments.run(output),
         }
     }

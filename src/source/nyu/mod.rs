@@ -4,10 +4,14 @@
 //! | --- | --- |
 //! | [`bts`] | `<scene>/rgb_00045.jpg` + `sync_depth_00045.png`, with or without a list |
 //! | [`densedepth`] | `nyu2_train/<scene>_out/1.jpg` + `1.png`, `nyu2_test/00000_colors.png` + `00000_depth.png` |
+//! | [`labelled`] | `nyu_depth_v2_labeled.mat`, with `splits.mat` |
+//! | [`fast_depth`] | `<split>/<scene>/00001.h5` |
 //! | [`toolbox`] | raw recordings: `r-*.ppm` + `d-*.pgm`, Kinect disparity |
 
 pub mod bts;
 pub mod densedepth;
+pub mod fast_depth;
+pub mod labelled;
 pub mod toolbox;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,192 @@
+//! No parser of foreign bytes panics, hangs or takes memory beyond its limit, whatever the bytes.
+//! `common/mutation.rs` says how to run more of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::io::Write;
+use std::path::Path;
+
+use common::mutation::Target;
+use flate2::{Compression, write::ZlibEncoder};
+use hdf5::types::FixedAscii;
+use semdepth::source::Source;
+use semdepth::source::mat::{Error, hdf5 as dialect, v5, v73};
+use semdepth::source::nyu::labelled::{DepthKind, Labelled, Options, Split};
+
+/// Memory the values of one mutated file may take: what matters is that it is bounded.
+const LIMIT: u64 = 4 << 20;
+
+/// The files of one folder of the real data, smaller than `max_bytes`; none without the data.
+fn real(folder: &str, max_bytes: usize) -> Vec<Vec<u8>> {
+    let Some(root) = common::real_data() else { return Vec::new() };
+    let files = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "mat")).collect();
+    files.sort();
+    files.iter().map(|path| std::fs::read(path).unwrap()).filter(|bytes| bytes.len() <= max_bytes).collect()
+}
+
+// ---- MAT 5 ----------------------------------------------------------------------------------------------------------
+
+fn element(kind: u32, data: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(data.len()).unwrap();
+    let padding = vec![0; data.len().next_multiple_of(8) - data.len()];
+    [&kind.to_le_bytes(), &length.to_le_bytes(), data, &padding].concat()
+}
+
+/// A matrix element; `parts` are what follows the name.
+fn matrix(class: u32, dims: [i32; 2], name: &str, parts: &[Vec<u8>]) -> Vec<u8> {
+    let flags = element(6, &[class.to_le_bytes(), [0; 4]].concat());
+    let dims = element(5, &dims.map(i32::to_le_bytes).concat());
+    element(14, &[flags, dims, element(1, name.as_bytes()), parts.concat()].concat())
+}
+
+/// One variable of every kind that the reader knows, as bare elements.
+fn v5_elements() -> Vec<Vec<u8>> {
+    let number = |name: &str| matrix(6, [1, 3], name, &[element(2, &[1, 2, 3])]);
+    let text = |name: &str| matrix(4, [1, 4], name, &[element(16, "abcé".as_bytes())]);
+    let cell = matrix(1, [1, 3], "cell", &[number(""), text(""), element(14, &[])]);
+    let fields = [element(5, &8_i32.to_le_bytes()), element(1, b"first\0\0\0second\0\0")];
+    let fields = [fields.concat(), number(""), matrix(1, [1, 1], "", &[text("")])];
+    let sparse = matrix(5, [1, 1], "sparse", &[]);
+    vec![number("number"), text("text"), cell, matrix(2, [1, 1], "struct", &fields), sparse]
+}
+
+fn v5_file(elements: &[u8]) -> Vec<u8> {
+    let mut file = vec![b' '; 124];
+    file.extend([0, 1, b'I', b'M']);
+    file.extend_from_slice(elements);
+    file
+}
+
+fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn v5_accepts(file: &[u8]) -> bool {
+    v5::parse_within(file, LIMIT).is_ok()
+}
+
+#[test]
+fn mat_5_files() {
+    let mut seeds = [real("mat_v5", 1 << 16), real("nyuv2_meta", 1 << 16)].concat();
+    seeds.push(v5_file(&v5_elements().concat()));
+    Target { name: "MAT 5", seeds, accepts: &v5_accepts, one_in: 1 }.run();
+}
+
+/// The parser behind the deflated elements: what is mutated is deflated again with a right checksum.
+#[test]
+fn mat_5_files_inside_deflated_elements() {
+    let mut seeds = v5_elements();
+    for file in [real("mat_v5", 1 << 16), real("nyuv2_meta", 1 << 16)].concat() {
+        let mut rest = &file[128..];
+        while let Some((tag, data)) = rest.split_first_chunk::<8>() {
+            let length = usize::try_from(u32::from_le_bytes(*tag.last_chunk().unwrap())).unwrap();
+            let mut inflated = Vec::new();
+            std::io::copy(&mut flate2::read::ZlibDecoder::new(&data[..length]), &mut inflated).unwrap();
+            seeds.push(inflated);
+            rest = &data[length..];
+        }
+    }
+    let accepts = |bytes: &[u8]| {
+        let deflated = deflated(bytes);
+        let tag = [15_u32.to_le_bytes(), u32::try_from(deflated.len()).unwrap().to_le_bytes()].concat();
+        v5_accepts(&v5_file(&[tag, deflated].concat()))
+    };
+    Target { name: "MAT 5, inside deflated elements", seeds, accepts: &accepts, one_in: 1 }.run();
+}
+
+// ---- MAT 7.3 --------------------------------------------------------------------------------------------------------
+
+fn written(write: impl FnOnce(&hdf5::File)) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.mat");
+    let file = hdf5::File::with_options().with_fcpl(|p| p.userblock(512)).create(&path).unwrap();
+    write(&file);
+    drop(file);
+    std::fs::read(path).unwrap()
+}
+
+fn v73_seeds() -> Vec<Vec<u8>> {
+    let data = ndarray::Array::from_shape_fn((20, 30), |(y, x)| (y * x) as f32);
+    let chunks = written(|file| {
+        let builder = || file.new_dataset_builder().with_data(&data);
+        builder().chunk((7, 8)).deflate(3).create("deflate").unwrap();
+        builder().chunk((7, 8)).shuffle().fletcher32().create("checked").unwrap();
+        builder().layout(hdf5::dataset::Layout::Compact).create("compact").unwrap();
+        file.new_dataset::<i16>().shape((9, 9)).chunk((2, 4)).fill_value(3_i16).create("fill").unwrap();
+    });
+    let classes = written(|file| {
+        let group = file.create_group("struct").unwrap();
+        for (name, class) in [("text", "char"), ("truth", "logical"), ("number", "uint16")] {
+            let dataset = if class == "logical" {
+                group.new_dataset_builder().with_data(&[1_u8, 0]).create(name).unwrap()
+            } else {
+                group.new_dataset_builder().with_data(&[72_u16, 105]).create(name).unwrap()
+            };
+            let class = FixedAscii::<8>::from_ascii(class).unwrap();
+            dataset.new_attr::<FixedAscii<8>>().create("MATLAB_class").unwrap().write_scalar(&class).unwrap();
+            dataset.new_attr::<i32>().create("MATLAB_int_decode").unwrap().write_scalar(&2).unwrap();
+        }
+    });
+    [vec![chunks, classes], real("mat_v73", 12_000)].concat()
+}
+
+#[test]
+fn mat_73_files() {
+    let accepts = |bytes: &[u8]| {
+        let Ok(file) = v73::File::from_bytes(bytes.to_vec()) else { return false };
+        let file = file.with_limit(LIMIT);
+        // Every variable is read, so that damage in one does not hide the others.
+        let read = |name| matches!(file.read(name), Ok(_) | Err(Error::Unexpected { .. }));
+        let n_bad = file.variables().filter(|name| !read(*name)).count();
+        n_bad == 0
+    };
+    Target { name: "MAT 7.3", seeds: v73_seeds(), accepts: &accepts, one_in: 1 }.run();
+}
+
+/// What a file claims of an array before anything is inflated: shapes, types, the index of the chunks.
+#[test]
+fn hdf5_structures() {
+    fn walk(file: &dialect::File, object: dialect::Object, depth: usize) -> bool {
+        if object.attributes().is_err() {
+            return false;
+        }
+        if object.is_dataset() {
+            return object.read_dataset().is_ok_and(|dataset| dataset.chunk_index().is_ok());
+        }
+        let Ok(group) = object.read_group() else { return false };
+        let below = |&address: &u64| file.object(address).is_ok_and(|object| walk(file, object, depth + 1));
+        depth < 4 && group.members().values().filter(|address| !below(address)).count() == 0
+    }
+    let accepts = |bytes: &[u8]| {
+        let Ok(file) = dialect::File::from_bytes(bytes.to_vec()) else { return false };
+        let Ok(root) = file.root() else { return false };
+        root.members().values().all(|&address| file.object(address).is_ok_and(|object| walk(&file, object, 0)))
+    };
+    Target { name: "HDF5 structures", seeds: v73_seeds(), accepts: &accepts, one_in: 1 }.run();
+}
+
+#[test]
+fn labelled_nyu_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nyu.mat");
+    let seed = written(|file| {
+        let plane = |scale: f32| ndarray::Array::from_shape_fn((4, 33, 24), |(n, x, y)| scale * (n + x * y) as f32);
+        let images = ndarray::Array::from_shape_fn((4, 3, 33, 24), |(n, c, x, y)| (n + c + x + y) as u8);
+        file.new_dataset_builder().with_data(&images).chunk((1, 2, 20, 24)).deflate(3).create("images").unwrap();
+        file.new_dataset_builder().with_data(&plane(0.1)).chunk((2, 20, 24)).deflate(3).create("depths").unwrap();
+        file.new_dataset_builder().with_data(&plane(0.2)).chunk((1, 33, 10)).deflate(3).create("rawDepths").unwrap();
+    });
+    let accepts = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let options = Options { split: Split::All, depth: DepthKind::Both, ..Options::default() };
+        let Ok(source) = Labelled::open(Path::new(&path), None, &options) else { return false };
+        // A mutated count of frames may be large; the first ones tell enough.
+        (0..source.entries().len().min(8)).filter(|&n| source.load(n).is_err()).count() == 0
+    };
+    Target { name: "labelled NYU", seeds: vec![seed], accepts: &accepts, one_in: 20 }.run();
+}
