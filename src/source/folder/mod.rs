@@ -63,14 +63,12 @@ pub fn plan(root: &Path, options: Options) -> Result<Pairs, SourceError> {
     let patterns = options.patterns();
     let files = walk::files(root)?;
     let (matched, unmatched) = pairing::pair(&patterns, &files, options.pairing)?;
-    if let (true, Some(file)) = (matched.is_empty(), unmatched.first()) {
-        let reason = format!(
-            "{} pictures, but none has a file of every other field: {:?} has no {}; compare what the `*` of the patterns match",
-            unmatched.iter().filter(|u| u.field == pairs::IMAGE).count(),
-            file.file,
-            file.missing
-        );
-        return Err(SourceError::Usage(reason));
+    let lonely = unmatched.iter().find(|u| u.field == pairs::IMAGE);
+    if let (true, Some(file)) = (matched.is_empty(), lonely) {
+        return Err(SourceError::Usage(format!(
+            "no picture has a file of every other field: {:?} has no {}; compare what the `*` of the patterns match",
+            file.file, file.missing
+        )));
     }
     let echo = options.echo();
     let entries = matched
