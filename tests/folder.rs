@@ -66,7 +66,11 @@ fn check(name: &str, source: &Pairs) {
         sample.semantics.iter().for_each(|s| s.values().iter().for_each(|&c| classes[usize::from(c)] += 1));
     }
     assert_eq!(Value::from(n_valid), expected["n_valid"], "{name}");
-    assert_eq!((Value::from(f64::from(low)), Value::from(f64::from(high))), (expected["min_m"].clone(), expected["max_m"].clone()), "{name}");
+    assert_eq!(
+        (Value::from(f64::from(low)), Value::from(f64::from(high))),
+        (expected["min_m"].clone(), expected["max_m"].clone()),
+        "{name}"
+    );
     assert!((sum / expected["sum_m"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{name}: {sum}");
     assert_eq!(Value::from(depth_crc.sum()), expected["depth_crc"], "{name}");
     // JPEG decoders differ in rounding and in how they enlarge the colour planes.
@@ -302,8 +306,18 @@ fn a_bad_sample_is_a_fault_of_its_own() {
     assert_fault(&faults(cut("rgb/2.png")), "rgb/2.png", "image", "damaged PNG");
     assert_fault(&faults(cut("d/2.png")), "d/2.png", "depth", "damaged PNG");
     assert_fault(&faults(|r| std::fs::write(r.join("d/2.png"), "").unwrap()), "d/2.png", "depth", "an empty file");
-    assert_fault(&faults(|r| write_u8(&r.join("d/2.png"), 2, 2, &[1; 4])), "d/2.png", "depth", "expected 16 bits a sample, found 8");
-    assert_fault(&faults(|r| write_u16(&r.join("d/2.png"), 3, 2, &[1; 6])), "d/2.png", "depth", "expected the size of the image, 2x2");
+    assert_fault(
+        &faults(|r| write_u8(&r.join("d/2.png"), 2, 2, &[1; 4])),
+        "d/2.png",
+        "depth",
+        "expected 16 bits a sample, found 8",
+    );
+    assert_fault(
+        &faults(|r| write_u16(&r.join("d/2.png"), 3, 2, &[1; 6])),
+        "d/2.png",
+        "depth",
+        "expected the size of the image, 2x2",
+    );
     assert_fault(&faults(|r| write_picture(&r.join("d/2.png"), 2, 2)), "d/2.png", "depth", "expected 16 bits");
     assert_fault(&faults(|r| write_u8(&r.join("l/2.png"), 2, 2, &[150; 4])), "l/2.png", "semantics", "class id 150");
     assert_fault(&faults(|r| write_picture(&r.join("l/2.png"), 2, 2)), "l/2.png", "semantics", "found RGB at 8 bits");
@@ -316,7 +330,12 @@ fn a_bad_sample_is_a_fault_of_its_own() {
         bytes[29..33].copy_from_slice(&crc.sum().to_be_bytes());
         std::fs::write(root.join("rgb/2.png"), bytes).unwrap();
     };
-    assert_fault(&faults(huge), "rgb/2.png", "image", "60000x60000 (height x width) is more than the limit of 64 megapixels");
+    assert_fault(
+        &faults(huge),
+        "rgb/2.png",
+        "image",
+        "60000x60000 (height x width) is more than the limit of 64 megapixels",
+    );
     let flip = |root: &Path| {
         let mut bytes = std::fs::read(root.join("d/2.png")).unwrap();
         let middle = bytes.len() / 2;
@@ -332,7 +351,11 @@ fn nan_in_float_depth_is_missing_and_counted() {
     write_picture(&root.path().join("1.png"), 3, 1);
     let header = format!("{:<70}", "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3), }");
     let values = [1.5_f32, f32::NAN, f32::INFINITY];
-    let npy = [b"\x93NUMPY\x01\x00\x46\x00".to_vec(), header.into_bytes(), values.iter().flat_map(|v| v.to_le_bytes()).collect()];
+    let npy = [
+        b"\x93NUMPY\x01\x00\x46\x00".to_vec(),
+        header.into_bytes(),
+        values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    ];
     std::fs::write(root.path().join("1.npy"), npy.concat()).unwrap();
     let source = folder::plan(root.path(), options("*.png", "*.npy", DepthCode::metres())).unwrap();
     let loaded = source.load(0).unwrap();
@@ -358,6 +381,7 @@ fn plans_that_cannot_be_are_refused_with_advice() {
     assert!(text.contains("--labels-table"), "{text}");
     // The only picture is damaged: nothing says how large the set is.
     std::fs::write(root.path().join("rgb/1.png"), "no picture").unwrap();
-    let error = folder::plan(root.path(), options("rgb/*.png", "d/x*.png", DepthCode::metres())).unwrap_err().to_string();
+    let error =
+        folder::plan(root.path(), options("rgb/*.png", "d/x*.png", DepthCode::metres())).unwrap_err().to_string();
     assert!(error.contains("rgb/1.png: image: expected PNG"), "{error}");
 }

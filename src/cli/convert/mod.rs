@@ -1,3 +1,4 @@
+mod folder;
 mod kitti;
 mod nyu;
 
@@ -10,15 +11,17 @@ use super::output::Output;
 /// One data set format each.
 #[derive(Debug, Subcommand)]
 pub(super) enum Convert {
-    Nyu(nyu::Args),
+    Folder(folder::Args),
     Kitti(kitti::Args),
+    Nyu(nyu::Args),
 }
 
 impl Convert {
     pub(super) fn run(self, output: &Output) -> Result<Exit> {
         match self {
-            Self::Nyu(arguments) => arguments.run(output),
+            Self::Folder(arguments) => arguments.run(output),
             Self::Kitti(arguments) => arguments.run(output),
+            Self::Nyu(arguments) => arguments.run(output),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Files that belong together are found by what the wildcards of the [`Pattern`]s match; see `docs/folder.md`.
 
+mod camera;
 mod label_table;
 mod pairing;
 mod pattern;
@@ -18,6 +19,7 @@ use super::{Entry, SourceError, walk};
 use crate::label::Remap;
 use crate::sample::Intrinsics;
 
+pub use camera::{parse_camera, read_camera};
 pub use label_table::LabelTable;
 pub use pairing::Pairing;
 pub use pattern::{Key, Pattern};
