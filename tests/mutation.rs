@@ -11,7 +11,10 @@ use std::path::Path;
 use common::mutation::Target;
 use flate2::{Compression, write::ZlibEncoder};
 use hdf5::types::FixedAscii;
+use semdepth::sample::Size;
 use semdepth::source::Source;
+use semdepth::source::kitti::velodyne::{self, Axis, Projection};
+use semdepth::source::kitti::{Camera, Malformed, calib, split};
 use semdepth::source::mat::{Error, hdf5 as dialect, v5, v73};
 use semdepth::source::nyu::labelled::{DepthKind, Labelled, Options, Split};
 
@@ -189,4 +192,59 @@ fn labelled_nyu_files() {
         (0..source.entries().len().min(8)).filter(|&n| source.load(n).is_err()).count() == 0
     };
     Target { name: "labelled NYU", seeds: vec![seed], accepts: &accepts, one_in: 20 }.run();
+}
+
+// ---- KITTI ----------------------------------------------------------------------------------------------------------
+
+/// What a calibration file needs for a projection.
+const KITTI_CALIB: &str = "calib_time: 09-Jan-2012 13:57:47\n\
+    S_rect_02: 1.242000e+03 3.750000e+02\n\
+    R_rect_00: 9.999239e-01 9.837760e-03 -7.445048e-03 -9.869795e-03 9.999421e-01 -4.278459e-03 7.402527e-03 4.351614e-03 9.999631e-01\n\
+    P_rect_02: 7.215377e+02 0 6.095593e+02 4.485728e+01 0 7.215377e+02 1.728540e+02 2.163791e-01 0 0 1 2.745884e-03\n\
+    R: 7.533745e-03 -9.999714e-01 -6.166020e-04 1.480249e-02 7.280733e-04 -9.998902e-01 9.998621e-01 7.523790e-03 1.480755e-02\n\
+    T: -4.069766e-03 -7.631618e-02 -2.717806e-01\n";
+
+fn kitti_projection(calib: &calib::Calib, size: Size) -> Result<Projection, Malformed> {
+    Ok(Projection::new(&calib::Rig::of_raw(calib, calib, Camera::Left)?, size))
+}
+
+#[test]
+fn kitti_calibrations() {
+    let object = KITTI_CALIB.replace("P_rect_02", "P2").replace("R_rect_00", "R0_rect");
+    let accepts = |bytes: &[u8]| {
+        calib::parse(bytes).is_ok_and(|calib| {
+            let read = calib::intrinsics(&calib, Camera::Left).is_ok() && calib.rectified_size().is_ok();
+            read && (kitti_projection(&calib, Size::new(4, 4)).is_ok() || calib.numbers::<9>("R0_rect").is_ok())
+        })
+    };
+    let seeds = vec![KITTI_CALIB.into(), object.into()];
+    Target { name: "KITTI calibration", seeds, accepts: &accepts, one_in: 1 }.run();
+}
+
+#[test]
+fn kitti_lists() {
+    let bts = "/2011_09_26/2011_09_26_drive_0002_sync/image_02/data/0000000069.png None 721.5377\n\
+        2011_09_26/2011_09_26_drive_0002_sync/image_03/data/0000000007.png \
+        2011_09_26_drive_0002_sync/proj_depth/groundtruth/image_03/0000000007.png 721.5377";
+    let monodepth2 =
+        "2011_09_26/2011_09_26_drive_0022_sync 473 r\n2011_09_29/2011_09_29_drive_0026_sync 0000000001 l\n";
+    let seeds = vec![bts.into(), monodepth2.into()];
+    let accepts = |bytes: &[u8]| split::parse(bytes).is_ok();
+    Target { name: "KITTI list", seeds, accepts: &accepts, one_in: 1 }.run();
+}
+
+/// Every accepted sweep is projected too: no coordinate may lead outside the map.
+#[test]
+fn kitti_sweeps() {
+    let size = Size::new(37, 124);
+    let projection = kitti_projection(&calib::parse(KITTI_CALIB.as_bytes()).unwrap(), size).unwrap();
+    let point = |i: u16| [f32::from(i % 40) - 3.0, f32::from(i % 23) - 11.0, f32::from(i % 7) - 3.0, 0.5];
+    let seed: Vec<u8> = (0..200).flat_map(point).flat_map(f32::to_le_bytes).collect();
+    let accepts = |bytes: &[u8]| {
+        velodyne::parse(bytes).is_ok_and(|sweep| {
+            let maps = [Axis::CameraZ, Axis::VelodyneX].map(|axis| projection.depth(&sweep, axis));
+            maps.iter().all(|map| map.dim() == (size.height, size.width) && !map.iter().any(|m| m.is_nan()))
+        })
+    };
+    Target { name: "KITTI sweep", seeds: vec![seed], accepts: &accepts, one_in: 1 }.run();
 }
