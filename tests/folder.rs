@@ -1,6 +1,6 @@
 //! Own folders and the NYU folder layouts: real ones against statistics of NumPy and Pillow
 //! (`fixtures/folder/make_expected.py`), small made ones against hand arithmetic, and what can be wrong with them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
@@ -13,6 +13,7 @@ use semdepth::sample::{Fault, Invalid, Size, Window};
 use semdepth::source::depth_code::{DepthCode, Encoding};
 use semdepth::source::fit::Fit;
 use semdepth::source::folder::{self, LabelTable, Options, Pairing, Preset};
+use semdepth::source::nyu::fast_depth::FastDepth;
 use semdepth::source::nyu::{RGB_CAMERA, bts, densedepth, toolbox};
 use semdepth::source::pairs::{Name, Pairs};
 use semdepth::source::{Loaded, Source, SourceError};
@@ -105,7 +106,14 @@ fn real_folders_have_the_depth_that_numpy_finds() {
 #[test]
 fn the_mirrored_export_is_turned_back_and_its_ambiguous_class_ignored() {
     let Some(real) = common::real_data() else { return };
-    let source = folder::plan(&real.join("nyuv2_mirrored"), of_preset(Preset::NyuMirrored)).unwrap();
+    let whole = of_preset(Preset::NyuMirrored);
+    let part = Options {
+        images: "images/10*.jpg".parse().unwrap(),
+        depths: Some("depths/10*.png".parse().unwrap()),
+        labels: Some("labels40/10*.png".parse().unwrap()),
+        ..whole
+    };
+    let source = folder::plan(&real.join("nyuv2_mirrored"), part).unwrap();
     check("nyuv2_mirrored", &source);
     assert_eq!(source.load(0).unwrap().sample.intrinsics, Some(RGB_CAMERA), "the camera is that of the true frame");
 }
@@ -225,6 +233,37 @@ fn raw_recordings_pair_by_time() {
     // 0x0347 = 839: 351.3 / (1092.5 - 839)
     assert_eq!(source.load(0).unwrap().sample.depth.metres(), array![[351.3_f32 / 253.5]]);
     assert_eq!(source.unmatched().len(), 1);
+}
+
+#[test]
+fn a_tree_of_fast_depth() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |file: &str, metres: f32| {
+        let path = root.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let h5 = hdf5::File::create(path).unwrap();
+        // Channel, row, column: the value tells all three.
+        let rgb = ndarray::Array3::from_shape_fn((3, 2, 4), |(c, y, x)| (100 * c + 10 * y + x) as u8);
+        h5.new_dataset_builder().with_data(&rgb).create("rgb").unwrap();
+        let depth = ndarray::Array2::from_shape_fn((2, 4), |(y, x)| metres * (y * 4 + x) as f32);
+        h5.new_dataset_builder().with_data(&depth).create("depth").unwrap();
+    };
+    write("train/study_0001/00001.h5", 0.5);
+    write("val/official/00001.h5", 1.0);
+    write("val/official/00002.h5", -1.0);
+    let all = FastDepth::plan(root.path(), None, Fit::Reject).unwrap();
+    let keys: Vec<&str> = all.entries().iter().map(|e| e.key.as_str()).collect();
+    assert_eq!(keys, ["train/study_0001/00001", "val/official/00001", "val/official/00002"]);
+    let train = all.load(0).unwrap().sample;
+    assert_eq!(train.image.rgb(1, 2), [12, 112, 212]);
+    assert_eq!(train.depth.metres(), array![[0.0, 0.5, 1.0, 1.5], [2.0, 2.5, 3.0, 3.5]]);
+    let val = FastDepth::plan(root.path(), Some("val"), Fit::Crop(Size::new(1, 2))).unwrap();
+    assert_eq!((val.entries().len(), val.header().split.as_str()), (2, "val"));
+    assert_eq!(val.load(0).unwrap().sample.depth.metres(), array![[5.0, 6.0]]);
+    assert_eq!(val.load(1).unwrap().invalid.negative, 7);
+    std::fs::write(root.path().join("val/official/00002.h5"), "no HDF5").unwrap();
+    let damaged = FastDepth::plan(root.path(), Some("val"), Fit::Reject).unwrap();
+    assert_eq!(damaged.load(1).unwrap_err().file, "val/official/00002.h5");
 }
 
 #[test]

@@ -11,12 +11,15 @@ use std::path::Path;
 use common::mutation::Target;
 use flate2::{Compression, write::ZlibEncoder};
 use hdf5::types::FixedAscii;
-use semdepth::sample::Size;
+use semdepth::sample::{Image, Size};
 use semdepth::source::Source;
+use semdepth::source::folder;
 use semdepth::source::kitti::velodyne::{self, Axis, Projection};
 use semdepth::source::kitti::{Camera, Malformed, calib, split};
 use semdepth::source::mat::{Error, hdf5 as dialect, v5, v73};
 use semdepth::source::nyu::labelled::{DepthKind, Labelled, Options, Split};
+use semdepth::source::nyu::{bts, densedepth};
+use semdepth::source::picture::{self, Endian};
 
 /// Memory the values of one mutated file may take: what matters is that it is bounded.
 const LIMIT: u64 = 4 << 20;
@@ -247,4 +250,127 @@ fn kitti_sweeps() {
         })
     };
     Target { name: "KITTI sweep", seeds: vec![seed], accepts: &accepts, one_in: 1 }.run();
+}
+
+// ---- pictures -------------------------------------------------------------------------------------------------------
+
+fn pictures(names: &[&str]) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/picture");
+    names.iter().map(|name| std::fs::read(folder.join(name)).unwrap()).collect()
+}
+
+/// Length, type and data of each chunk as far as they are whole.
+fn png_chunks(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let mut chunks = Vec::new();
+    let mut at = 8;
+    while let Some(length) = bytes.get(at..at + 4) {
+        let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
+        let Some(end) = at.checked_add(12 + length).filter(|&end| end <= bytes.len()) else { break };
+        chunks.push(at + 4..end - 4);
+        at = end;
+    }
+    chunks
+}
+
+fn crc(bytes: &[u8]) -> [u8; 4] {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum().to_be_bytes()
+}
+
+/// The same picture with right checksums, so that mutations get past them.
+fn mend_png(bytes: &[u8]) -> Vec<u8> {
+    let mut mended = bytes.to_vec();
+    for chunk in png_chunks(bytes) {
+        let crc = crc(&bytes[chunk.clone()]);
+        mended[chunk.end..chunk.end + 4].copy_from_slice(&crc);
+    }
+    mended
+}
+
+fn decodes(bytes: &[u8]) -> bool {
+    let size = picture::decode_size(bytes);
+    let _ = picture::decode_bits(bytes);
+    let rgb = picture::decode_rgb(bytes);
+    let map = picture::decode_f32(bytes, Endian::Big);
+    for found in [rgb.as_ref().ok().map(Image::size), map.as_ref().ok().map(|m| Size::new(m.dim().0, m.dim().1))] {
+        assert!(found.is_none_or(|found| size.as_ref().is_ok_and(|&stated| stated == found)), "sizes disagree");
+    }
+    rgb.is_ok() || map.is_ok()
+}
+
+#[test]
+fn png_pictures() {
+    let names = [
+        "grey8.png",
+        "grey16.png",
+        "rgb8.png",
+        "rgb16_interlaced.png",
+        "rgba8.png",
+        "palette4.png",
+        "palette8.png",
+        "palette8_transparent.png",
+        "grey1.png",
+        "grey2_interlaced.png",
+        "greyalpha8_interlaced.png",
+    ];
+    let accepts = |bytes: &[u8]| decodes(&mend_png(bytes));
+    Target { name: "PNG", seeds: pictures(&names), accepts: &accepts, one_in: 1 }.run();
+}
+
+/// Mutated rows, deflated again: filter types and samples, too many or too few.
+#[test]
+fn png_rows() {
+    for name in ["grey16.png", "palette4_interlaced.png", "rgb8.png"] {
+        let file = &pictures(&[name])[0];
+        let chunks = png_chunks(file);
+        let of = |kind: &[u8]| chunks.iter().find(|c| file[c.start..c.start + 4] == *kind).cloned();
+        let data = of(b"IDAT").unwrap();
+        let mut rows = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(&file[data.start + 4..data.end]), &mut rows)
+            .unwrap();
+        let accepts = |rows: &[u8]| {
+            let chunk = [b"IDAT".to_vec(), deflated(rows)].concat();
+            let mut whole = file[..data.start - 4].to_vec();
+            whole.extend((chunk.len() as u32 - 4).to_be_bytes());
+            whole.extend(&chunk);
+            whole.extend(crc(&chunk));
+            whole.extend(&file[data.end + 4..]);
+            decodes(&whole)
+        };
+        Target { name: &format!("PNG rows, {name}"), seeds: vec![rows], accepts: &accepts, one_in: 3 }.run();
+    }
+}
+
+#[test]
+fn jpeg_pictures() {
+    let seeds = pictures(&["rgb.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg"]);
+    Target { name: "JPEG", seeds, accepts: &decodes, one_in: 1 }.run();
+}
+
+#[test]
+fn pnm_pictures() {
+    let seeds = pictures(&["grey8.pgm", "grey16.pgm", "rgb8.ppm", "rgb16.ppm"]);
+    Target { name: "PNM", seeds, accepts: &decodes, one_in: 1 }.run();
+}
+
+#[test]
+fn npy_arrays() {
+    let seeds =
+        pictures(&["f2.npy", "f4.npy", "f8.npy", "f4_big.npy", "f4_fortran.npy", "u2.npy", "i8_1hw.npy", "bool.npy"]);
+    let accepts = |bytes: &[u8]| decodes(bytes) | picture::decode_u16(bytes, Endian::Little).is_ok();
+    Target { name: "npy", seeds, accepts: &accepts, one_in: 1 }.run();
+}
+
+#[test]
+fn lists_and_cameras() {
+    let bts = b"/kitchen_0028b/rgb_00045.jpg /kitchen_0028b/sync_depth_00045.png 518.8579\na/rgb_1.jpg None 518.8579";
+    let accepts = |bytes: &[u8]| bts::parse_list(bytes).is_ok();
+    Target { name: "BTS list", seeds: vec![bts.to_vec()], accepts: &accepts, one_in: 1 }.run();
+    let csv = b"data/nyu2_train/a_0001_out/1.jpg,data/nyu2_train/a_0001_out/1.png\r\n\"data/b,1.jpg\",data/b.png\n";
+    let accepts = |bytes: &[u8]| densedepth::parse_list(bytes).is_ok();
+    Target { name: "DenseDepth list", seeds: vec![csv.to_vec()], accepts: &accepts, one_in: 1 }.run();
+    let cameras = [b"518.857901 519.469611\n325.582449 253.736166".to_vec(), b"585 0 320\n0 585 240\n0 0 1".to_vec()];
+    let accepts = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| folder::parse_camera(text).is_ok());
+    Target { name: "camera", seeds: cameras.to_vec(), accepts: &accepts, one_in: 1 }.run();
 }

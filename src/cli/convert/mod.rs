@@ -1,6 +1,7 @@
 mod folder;
 mod kitti;
 mod nyu;
+mod nyu_folder;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -11,9 +12,9 @@ use super::output::Output;
 /// One data set format each.
 #[derive(Debug, Subcommand)]
 pub(super) enum Convert {
-    Folder(folder::Args),
-    Kitti(kitti::Args),
-    Nyu(nyu::Args),
+    Folder(Box<folder::Args>),
+    Kitti(Box<kitti::Args>),
+    Nyu(Box<nyu::Args>),
 }
 
 impl Convert {

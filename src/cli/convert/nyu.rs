@@ -3,10 +3,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::ValueEnum;
 
+use super::nyu_folder::Folder;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::cli::run::RunArgs;
 use crate::label::LabelSpace;
+use crate::source::fit::Fit;
+use crate::source::nyu::Layout;
 use crate::source::nyu::labelled::{self, Labelled};
 
 /// What the data set is called by its authors, and where it is looked for when it is not named.
@@ -14,7 +17,7 @@ const LABELLED_NAME: &str = "nyu_depth_v2_labeled.mat";
 const SPLITS_NAME: &str = "splits.mat";
 const PLACES: [&str; 2] = [".", "data"];
 
-/// Convert NYU Depth v2: the labelled .mat file
+/// Convert NYU Depth v2: the labelled .mat file, or the folders made from it and from the raw recordings
 ///
 /// Without FILE, nyu_depth_v2_labeled.mat and splits.mat are taken from the working folder or from data/.
 #[derive(Debug, clap::Args)]
@@ -22,25 +25,41 @@ const PLACES: [&str; 2] = [".", "data"];
 Examples:
   sdprep convert nyu
   sdprep convert nyu nyu_depth_v2_labeled.mat --splits splits.mat --split test --depth raw --out shards/nyu-test
-  sdprep convert nyu nyu_depth_v2_labeled.mat --labels nyu40 --border crop")]
+  sdprep convert nyu nyu_depth_v2_labeled.mat --labels nyu40 --border crop
+  sdprep convert nyu sync --list nyudepthv2_train_files_with_gt.txt --split train
+  sdprep convert nyu nyudepthv2 --layout h5 --split val")]
 pub(in crate::cli) struct Args {
-    /// The labelled file [default: nyu_depth_v2_labeled.mat or data/nyu_depth_v2_labeled.mat]
+    /// The labelled file, or a folder of another layout [default: nyu_depth_v2_labeled.mat or data/nyu_depth_v2_labeled.mat]
     file: Option<PathBuf>,
+    /// What FILE is: mat (the labelled file), bts (rgb_*.jpg + sync_depth_*.png, also AdaBins and GLPDepth), densedepth
+    /// (nyu2_train, nyu2_test), toolbox (raw .ppm + .pgm), h5 (fast-depth)
+    #[arg(long, value_enum, default_value = "auto")]
+    layout: LayoutName,
+    /// List of the pairs of a bts or densedepth folder, in the order of the set
+    #[arg(long, value_name = "FILE", help_heading = "Folders")]
+    list: Option<PathBuf>,
+    /// What makes one size of many in a folder: reject, pad (to the largest), crop:WIDTHxHEIGHT (bottom, centred)
+    #[arg(long, value_name = "FIT", help_heading = "Folders")]
+    fit: Option<Fit>,
     /// The official split, a MAT file with trainNdxs and testNdxs [default: splits.mat beside FILE, here or in data/]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Labelled file")]
     splits: Option<PathBuf>,
-    /// Which frames [default: train when the split is known, otherwise all]
+    /// Which frames [default: of the labelled file, train when the split is known; otherwise all]
+    ///
+    /// Of densedepth and h5 folders it chooses a half; of the others, it is the name to record.
     #[arg(long, value_enum)]
     split: Option<Split>,
     /// Which depth: filled (holes closed), raw (as measured, holes missing), or both (filled, and raw_depth beside it)
-    #[arg(long, value_enum, default_value = "filled")]
-    depth: Depth,
-    /// Classes of the labels: ade20k (150), nyu40, nyu13, or none
-    #[arg(long, value_enum, default_value = "ade20k")]
-    labels: Labels,
+    /// [default: filled]
+    #[arg(long, value_enum, help_heading = "Labelled file")]
+    depth: Option<Depth>,
+    /// Classes of the labels: ade20k (150), nyu40, nyu13, or none [default: ade20k]
+    #[arg(long, value_enum, help_heading = "Labelled file")]
+    labels: Option<Labels>,
     /// The white frame around the pictures: keep, black (as the BTS test set), or crop (427 x 565, as BTS trains)
-    #[arg(long, value_enum, default_value = "keep")]
-    border: Border,
+    /// [default: keep]
+    #[arg(long, value_enum, help_heading = "Labelled file")]
+    border: Option<Border>,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -49,7 +68,30 @@ pub(in crate::cli) struct Args {
 enum Split {
     Train,
     Test,
+    /// Of h5 folders
+    Val,
     All,
+}
+
+impl Split {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+            Self::Val => "val",
+            Self::All => "all",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LayoutName {
+    Auto,
+    Mat,
+    Bts,
+    Densedepth,
+    Toolbox,
+    H5,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -85,6 +127,33 @@ impl Args {
                 ))
             })?,
         };
+        let layout = match self.layout {
+            LayoutName::Auto => Layout::detect(&file)?,
+            LayoutName::Mat => Layout::Mat,
+            LayoutName::Bts => Layout::Bts,
+            LayoutName::Densedepth => Layout::DenseDepth,
+            LayoutName::Toolbox => Layout::Toolbox,
+            LayoutName::H5 => Layout::H5,
+        };
+        if layout != Layout::Mat {
+            let of_mat = [
+                ("--splits", self.splits.is_some()),
+                ("--depth", self.depth.is_some()),
+                ("--labels", self.labels.is_some()),
+                ("--border", self.border.is_some()),
+            ];
+            if let Some((option, _)) = of_mat.into_iter().find(|(_, given)| *given) {
+                return Err(
+                    Usage(format!("{option} belongs to the labelled file, and {} is none", file.display())).into()
+                );
+            }
+            let split = self.split.map(Split::name);
+            let folder = Folder { root: &file, layout, list: self.list, split, fit: self.fit.unwrap_or_default() };
+            return folder.run(&self.run, output);
+        }
+        if self.list.is_some() || self.fit.is_some() {
+            return Err(Usage("--list and --fit belong to folders, and the labelled file is none".into()).into());
+        }
         let splits = self.splits.or_else(|| {
             let beside = file.parent().unwrap_or(Path::new(""));
             chosen(look_for(SPLITS_NAME, &[beside, Path::new("."), Path::new("data")]), output)
@@ -92,6 +161,9 @@ impl Args {
         let split = match (self.split, &splits) {
             (Some(Split::Train), _) | (None, Some(_)) => labelled::Split::Train,
             (Some(Split::Test), _) => labelled::Split::Test,
+            (Some(Split::Val), _) => {
+                return Err(Usage("the labelled file has no split val: train, test or all".into()).into());
+            }
             (Some(Split::All), _) | (None, None) => labelled::Split::All,
         };
         if self.split.is_none() {
@@ -100,18 +172,18 @@ impl Args {
         }
         let options = labelled::Options {
             split,
-            depth: match self.depth {
+            depth: match self.depth.unwrap_or(Depth::Filled) {
                 Depth::Filled => labelled::DepthKind::Filled,
                 Depth::Raw => labelled::DepthKind::Raw,
                 Depth::Both => labelled::DepthKind::Both,
             },
-            labels: match self.labels {
+            labels: match self.labels.unwrap_or(Labels::Ade20k) {
                 Labels::Ade20k => Some(LabelSpace::Ade20k150),
                 Labels::Nyu40 => Some(LabelSpace::Nyu40),
                 Labels::Nyu13 => Some(LabelSpace::Nyu13),
                 Labels::None => None,
             },
-            border: match self.border {
+            border: match self.border.unwrap_or(Border::Keep) {
                 Border::Keep => labelled::Border::Keep,
                 Border::Black => labelled::Border::Black,
                 Border::Crop => labelled::Border::Crop,

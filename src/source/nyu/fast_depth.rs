@@ -3,13 +3,20 @@
 //! `rgb` is u8 `[3, H, W]`, `depth` f32 `[H, W]` in metres. Unlike the labelled `.mat`, nothing is transposed.
 //! Source: `dwofk/fast-depth:dataloaders/dataloader.py`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Array3};
+use rayon::prelude::*;
+use serde_json::{Map, Value};
 
-use crate::sample::{Depth, Fault, Image, Invalid, Size};
+use super::{name, scene_type};
+use crate::sample::{Depth, Fault, Image, Invalid, Sample, Size, Window};
+use crate::source::fit::Fit;
 use crate::source::mat::hdf5::{ByteOrder, Dataset, Datatype, File, Group};
+use crate::source::{Entry, Fields, Header, Loaded, Source, SourceError, walk};
 
+/// Key of [`Entry::source`] for the picture.
+const RGB_FIELD: &str = "image";
 /// The longest side that is read, in pixels.
 const MAX_SIDE: u64 = 16_384;
 /// The most pixels that are read.
@@ -82,5 +89,99 @@ impl Frame<'_> {
 
     fn fault(&self, field: &str, reason: impl std::fmt::Display) -> Fault {
         Fault::new(self.path.display().to_string(), field, reason)
+    }
+}
+
+/// A folder of such files: `<split>/<scene>/00001.h5`.
+#[derive(Debug)]
+pub struct FastDepth {
+    root: PathBuf,
+    header: Header,
+    entries: Vec<Entry>,
+    fit: Fit,
+}
+
+impl FastDepth {
+    /// Plans every `.h5` file below `root`, in byte order; with a split, those below the folder of that name. A file whose
+    /// size cannot be read faults its sample only. Nothing is known of the camera: the frames were resized.
+    ///
+    /// # Errors
+    /// A folder that cannot be walked, no files, or frames whose sizes do not become one.
+    pub fn plan(root: &Path, split: Option<&str>, fit: Fit) -> Result<Self, SourceError> {
+        let below = split.map_or_else(String::new, |split| format!("{split}/"));
+        let mut files = walk::files(root)?;
+        files.retain(|file| file.ends_with(".h5") && file.starts_with(&below));
+        if files.is_empty() {
+            let reason = format!("no .h5 files below {:?}; --split names the folder: train, val or all", below);
+            return Err(SourceError::Usage(format!("{}: {reason}", root.display())));
+        }
+        let sizes: Vec<Size> =
+            files.par_iter().filter_map(|file| read_fast_depth_size(&root.join(file)).ok()).collect();
+        let size = fit.grid(sizes).map_err(|e| SourceError::Usage(format!("{}: {e}", root.display())))?;
+        let options = Map::from_iter([("fit".to_owned(), Value::from(fit.to_string()))]);
+        let name = name(split.unwrap_or("all"));
+        let header = Header {
+            dataset: name.dataset,
+            split: name.split,
+            label_space: None,
+            size,
+            fields: Fields::default(),
+            options,
+        };
+        Ok(Self { root: root.to_path_buf(), header, entries: files.iter().map(|f| entry(f)).collect(), fit })
+    }
+}
+
+/// `val/official/00001.h5` is of the split `val`; `official` is no scene.
+fn entry(file: &str) -> Entry {
+    let key = file.strip_suffix(".h5").unwrap_or(file);
+    let folders: Vec<&str> = key.rsplit('/').skip(1).collect();
+    let scene = folders.first().copied().filter(|scene| scene_type(scene).is_some());
+    Entry {
+        key: key.to_owned(),
+        source: [RGB_FIELD, DEPTH].map(|field| (field.to_owned(), file.to_owned())).into(),
+        split: folders.last().filter(|split| matches!(**split, "train" | "val" | "test")).map(|s| (*s).to_owned()),
+        scene: scene.map(str::to_owned),
+        scene_type: scene.and_then(scene_type).map(str::to_owned),
+        ..Entry::default()
+    }
+}
+
+impl Source for FastDepth {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    fn load(&self, index: usize) -> Result<Loaded, Fault> {
+        let file = self.entries.get(index).and_then(|entry| entry.source.get(RGB_FIELD));
+        let file = file.ok_or_else(|| Fault::new("", "index", format!("there is no sample {index}")))?;
+        let read = read_fast_depth(&self.root.join(file));
+        let (image, depth, invalid) = read.map_err(|fault| Fault { file: file.clone(), ..fault })?;
+        let size = image.size();
+        let window = self.fit.window(size, self.header.size).map_err(|e| Fault::new(file.clone(), RGB, e))?;
+        let sample = Sample::new(image, depth);
+        if window == Window::whole(size) {
+            return Ok(Loaded { sample, crop: None, invalid });
+        }
+        Ok(Loaded { sample: sample.window(window), crop: Some(window), invalid })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_know_split_and_scene() {
+        let train = entry("train/living_room_0004/00001.h5");
+        assert_eq!(train.key, "train/living_room_0004/00001");
+        assert_eq!((train.split.as_deref(), train.scene_type.as_deref()), (Some("train"), Some("living_room")));
+        let val = entry("val/official/00001.h5");
+        assert_eq!((val.split.as_deref(), val.scene), (Some("val"), None));
+        assert_eq!(entry("00001.h5").split, None);
     }
 }

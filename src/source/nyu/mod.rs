@@ -12,6 +12,7 @@ pub mod bts;
 pub mod densedepth;
 pub mod fast_depth;
 pub mod labelled;
+mod layout;
 pub mod toolbox;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ use std::path::Path;
 use crate::sample::Intrinsics;
 use crate::source::pairs::{DEPTH, IMAGE, Name};
 use crate::source::{Entry, SourceError};
+
+pub use layout::Layout;
 
 /// The colour camera, in whose grid the registered depth lies. Source: `camera_params.m` of the toolbox.
 pub const RGB_CAMERA: Intrinsics = Intrinsics {
