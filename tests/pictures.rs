@@ -150,6 +150,15 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
+fn a_small_jpeg_cannot_claim_a_large_picture() {
+    let mut jpeg = bytes("rgb.jpg");
+    let frame = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0x1f, 0x40, 0x1f, 0x40]);
+    let error = picture::decode_rgb(&jpeg).unwrap_err().to_string();
+    assert!(error.contains("bytes cannot hold 8000x8000"), "{error}");
+}
+
+#[test]
 fn what_is_no_picture_is_named() {
     let message = |bytes: &[u8]| picture::decode_rgb(bytes).unwrap_err().to_string();
     assert_eq!(message(b""), "expected a picture, found an empty file");

@@ -11,12 +11,18 @@ use crate::sample::{Image, Size};
 const START_OF_SCAN: [u8; 2] = [0xff, 0xda];
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
+/// Every block of 8x8 pixels takes at least one bit, the shortest Huffman code for its mean.
+const PIXELS_A_BYTE: usize = 8 * 64;
+
 pub(super) fn decode_rgb(bytes: &[u8]) -> Result<Image, PictureError> {
     let stated = size(Cursor::new(bytes))?;
     let size = checked_size(stated.height, stated.width)?;
-    // The decoder paints what is missing grey instead of refusing.
+    // The decoder paints what is missing grey instead of refusing, and takes its time for it.
     if !is_complete(bytes) {
         return Err(damaged("the file ends before its end-of-image marker"));
+    }
+    if size.n_pixels() / PIXELS_A_BYTE > bytes.len() {
+        return Err(damaged(format!("{} bytes cannot hold {size}", bytes.len())));
     }
     let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(damaged)?;
     let (width, height) = decoder.dimensions();
