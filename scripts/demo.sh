@@ -12,11 +12,11 @@ rm -rf demo
 mkdir demo
 cd demo
 
-sdprep synth indoor --count 24 --seed 7 --as nyu-mat --out data/nyu_depth_v2_labeled.mat
+sdprep synth indoor --count 16 --seed 7 --as nyu-mat --out data/nyu_depth_v2_labeled.mat
 sdprep convert nyu --split train --out shards/nyu-train
 sdprep convert nyu --split test --out shards/nyu-test
 
-sdprep synth road --count 8 --seed 7 --as kitti --out data/kitti
+sdprep synth road --count 6 --seed 7 --as kitti --out data/kitti
 sdprep convert kitti data/kitti --depth annotated --out shards/kitti-annotated
 sdprep convert kitti data/kitti --depth project --out shards/kitti-projected
 
