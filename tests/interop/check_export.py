@@ -1,12 +1,14 @@
 """Opens what `sdprep export` wrote with NumPy, Pillow and tarfile and compares it with the set as zarr-python reads it.
 
-usage: check_export.py SET NPY_FOLDER PNG_FOLDER WEBDATASET_FOLDER    (needs zarr, numpy, pillow)
+Usage: check_export.py path/to/sdprep
 """
 
 import io
 import json
+import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import numpy
@@ -71,5 +73,18 @@ def main(root, npy, png, webdataset):
     print(f"{len(records)} samples: npy, png and webdataset hold what the set holds")
 
 
+def make_and_check(sdprep, folder):
+    """Exports a small set of made-up rooms in every way."""
+    def run(*arguments):
+        subprocess.run([sdprep, *arguments, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+
+    run("synth", "indoor", "--count", "3", "--height", "60", "--width", "80", "--out", folder / "set")
+    kinds = ("npy", "png", "webdataset")
+    for kind in kinds:
+        run("export", folder / "set", "--to", kind, "--out", folder / kind)
+    main(folder / "set", *(folder / kind for kind in kinds))
+
+
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:]))
+    with tempfile.TemporaryDirectory() as temporary:
+        make_and_check(Path(sys.argv[1]).resolve(), Path(temporary))

@@ -44,7 +44,7 @@ def check(sdprep: str, root: pathlib.Path, dtype: str, pictures) -> None:
     rgb, depth, labels = pictures
     out = root / f"set-{dtype}"
     command = [sdprep, "convert", "folder", root, "--images", "rgb/*.png", "--depths", "depth/*.png",
-               "--labels", "label/*.png", "--depth-scale", "1/1000", "--depth-dtype", dtype,
+               "--labels", "label/*.png", "--labels-table", "ade20k", "--depth-scale", "1/1000", "--depth-dtype", dtype,
                "--depth-step", "1/1000", "--samples-per-shard", "3", "--out", out, "--quiet"]
     done = subprocess.run(command, stdout=subprocess.DEVNULL)
     assert done.returncode == 1, f"one bad sample: expected exit code 1, found {done.returncode}"
