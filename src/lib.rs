@@ -1,5 +1,6 @@
 //! semdepth: depth + semantics data sets as sharded Zarr tensors.
 
+#[cfg(feature = "prep")]
 pub mod cli;
 pub mod label;
 pub mod run;

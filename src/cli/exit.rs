@@ -37,11 +37,19 @@ pub(super) fn of(result: anyhow::Result<Exit>) -> Exit {
     if is_broken_pipe(&error) {
         return Exit::Done; // `sdprep inspect | head` has had enough, which is no failure
     }
-    eprintln!("sdprep: {error:#}");
+    eprintln!("sdprep: {}", message(&error));
     let usage = error.is::<Usage>()
         || matches!(error.downcast_ref(), Some(SourceError::Usage(_)))
         || matches!(error.downcast_ref(), Some(RunError::Occupied { .. }));
     if usage { Exit::Usage } else { Exit::Failed }
+}
+
+/// The error and its causes, without those that the text names already.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
