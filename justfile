@@ -37,4 +37,4 @@ bench:
 
 # Damage every parser's input N times (the default run of the tests is short)
 mutate n="1000000":
-    SEMDEPTH_MUTATIONS={{n}} cargo test --release --test mutation -- --nocapture
+    SEMDEPTH_MUTATIONS={{n}} cargo test --release --test mutation --test mutation_sets -- --nocapture

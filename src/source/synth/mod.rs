@@ -20,6 +20,7 @@ mod room_middle;
 mod scene;
 mod sensor;
 mod shape;
+#[cfg_attr(not(feature = "prep"), expect(dead_code, reason = "only the MAT writer stores splits"))]
 mod splits;
 mod street;
 mod texture;

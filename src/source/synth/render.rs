@@ -65,6 +65,7 @@ pub(super) struct Frame {
     /// ADE20K ids of the same rays.
     pub(super) classes: Array2<u8>,
     /// Numbers of the objects they meet; 0 = sky.
+    #[cfg_attr(not(feature = "prep"), expect(dead_code, reason = "only the MAT file tells instances apart"))]
     pub(super) objects: Array2<u16>,
 }
 
