@@ -2,6 +2,7 @@
 
 #[cfg(feature = "prep")]
 pub mod cli;
+pub mod file;
 pub mod label;
 pub mod run;
 pub mod sample;

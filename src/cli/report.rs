@@ -7,7 +7,8 @@ use super::exit::Exit;
 use super::output::Output;
 use super::stats::{percent, summary};
 use super::view::{MapName, draw, png, set_name, title};
-use crate::shard::{Set, find_sets, write_atomically};
+use crate::file::write_atomically;
+use crate::shard::{Set, find_sets};
 use crate::view::{Page, Section, Summary, chart, of_set};
 
 /// Writes a folder with index.html: a contact sheet, a chart and the numbers of every set. It opens in any browser and

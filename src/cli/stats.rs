@@ -7,9 +7,10 @@ use serde_json::json;
 use super::exit::{Exit, Usage};
 use super::output::Output;
 use super::view::{MapName, png, set_name, title};
+use crate::file::write_atomically;
 use crate::label::LabelSpace;
 use crate::run::Progress;
-use crate::shard::{Set, find_sets, write_atomically};
+use crate::shard::{Set, find_sets};
 use crate::view::{DepthSummary, Summary, chart, of_set};
 
 /// Counts a set: how its depths spread, how much of it is measured, which share each class has.

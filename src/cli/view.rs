@@ -9,8 +9,9 @@ use serde_json::json;
 use super::exit::{Exit, Usage};
 use super::output::Output;
 use super::stats::named;
+use crate::file::write_atomically;
 use crate::label::LabelSpace;
-use crate::shard::{Set, find_sets, write_atomically};
+use crate::shard::{Set, find_sets};
 use crate::view::{ColorMap, SheetOptions, of_set, sheet};
 
 /// Draws a contact sheet: image, depth in colours with a scale in metres, and classes with their names, one row a

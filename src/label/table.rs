@@ -1,9 +1,10 @@
 //! Reading of class tables: comma separated, UTF-8, one header line, `|` between several values of a cell.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+
+use crate::file::read_bounded;
 
 /// Largest table that is read, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
@@ -43,13 +44,8 @@ pub enum TableError {
 /// The text of a table file: bounded, and UTF-8.
 pub(super) fn read_text(path: &Path) -> Result<String, TableError> {
     let io = |source| TableError::Io { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(io)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    let bytes = read_bounded(path, MAX_BYTES).map_err(io)?;
     let wrong = |reason: String| TableError::Table { table: path.display().to_string(), reason };
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(wrong(format!("a class table has at most {MAX_BYTES} bytes, this file has more")));
-    }
     String::from_utf8(bytes).map_err(|e| wrong(format!("expected UTF-8 text: {e}")))
 }
 

@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{Outcome, Part, Quarantined, RunError};
+use crate::file::{read_bounded, write_through};
 use crate::sample::Invalid;
-use crate::shard::{
-    Array, Record, Set, SetError, ShardWriter, Spec, fingerprint, read_bounded, read_records, write_records,
-    write_through,
-};
+use crate::shard::{Array, Record, Set, SetError, ShardWriter, Spec, fingerprint, read_records, write_records};
 
 /// Holds the journal and unfinished files until the set is complete.
 const SCRATCH: &str = ".run";

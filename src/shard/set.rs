@@ -10,10 +10,10 @@ use walkdir::WalkDir;
 use super::array::{Array, Field};
 use super::container::Index;
 use super::encode::{self, Value};
-use super::file::read_bounded;
 use super::record::{Record, read_records};
 use super::spec::{Attributes, Spec};
 use super::{chunk, record};
+use crate::file::read_bounded;
 use crate::sample::Sample;
 
 /// Largest `zarr.json` that is read.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::array::Array;
 use super::container::Index;
-use super::file::partial_suffix;
+use crate::file::partial_suffix;
 
 /// Writes the files of one shard of every array, row by row, under temporary names; they get their own names when
 /// all are whole and on the disk.

@@ -18,10 +18,10 @@ use serde_json::{Map, Value, json};
 
 use self::name::{flat_name, nested_name};
 use super::array::Field;
-use super::file::partial_suffix;
 use super::record::Record;
 use super::set::{Set, SetError};
 use super::spec::DepthEncoding;
+use crate::file::partial_suffix;
 use crate::sample::{Depth, Image, Sample};
 
 /// What a set is exported to.

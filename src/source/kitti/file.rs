@@ -1,9 +1,9 @@
 //! Reading the small foreign files of the data set within a size limit, and saying what is wrong with them.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
+use crate::file::read_bounded;
 use crate::sample::Fault;
 use crate::source::SourceError;
 
@@ -62,17 +62,7 @@ pub(super) fn read<T>(
     limit: u64,
     parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
 ) -> Result<T, FileError> {
-    // Opening a pipe would wait for a writer, so the kind is asked for first.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(Malformed::new("kind", "expected a file, found a folder, pipe or device").into());
-    }
-    let mut bytes = Vec::new();
-    // One byte more than allowed, so that a growing file is caught like any other.
-    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(Malformed::new("size", format!("expected at most {limit} bytes, found more")).into());
-    }
-    Ok(parse(&bytes)?)
+    Ok(parse(&read_bounded(path, limit)?)?)
 }
 
 /// The lines of a text file with their numbers from 1, ends trimmed, blank ones left out.
@@ -109,7 +99,7 @@ mod tests {
         let count = |bytes: &[u8]| Ok(bytes.len());
         assert_eq!(read(&path, 5, count).unwrap(), 5);
         assert!(read(dir.path(), 5, count).unwrap_err().to_string().contains("found a folder"));
-        assert_eq!(read(&path, 4, count).unwrap_err().to_string(), "size: expected at most 4 bytes, found more");
+        assert_eq!(read(&path, 4, count).unwrap_err().to_string(), "expected at most 4 bytes, found more");
     }
 
     #[test]

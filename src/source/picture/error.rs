@@ -31,12 +31,6 @@ pub enum PictureError {
         /// The size the header states.
         size: Size,
     },
-    /// A file longer than any picture we decode.
-    #[error("{bytes} bytes are more than the limit of {}", super::MAX_FILE_BYTES)]
-    TooLong {
-        /// The length of the file.
-        bytes: u64,
-    },
 }
 
 impl PictureError {

@@ -18,12 +18,12 @@ pub mod npy;
 mod png;
 mod pnm;
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Seek};
 use std::path::Path;
 
 use ndarray::Array2;
 
+use crate::file;
 use crate::sample::{Image, Size};
 
 pub use error::PictureError;
@@ -162,34 +162,15 @@ pub fn read_f32(path: &Path) -> Result<Array2<f32>, PictureError> {
 /// # Errors
 /// See [`PictureError`].
 pub fn read_size(path: &Path) -> Result<Size, PictureError> {
-    size_of(BufReader::new(open(path)?))
+    size_of(BufReader::new(file::open(path)?))
 }
 
 /// The whole of a file, if it is a plain file no longer than [`MAX_FILE_BYTES`].
 ///
 /// # Errors
-/// [`PictureError::Io`], [`PictureError::TooLong`], or [`PictureError::Unexpected`] for a folder, pipe or device.
+/// [`PictureError::Io`], also for a longer file, a folder, pipe or device.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>, PictureError> {
-    let mut bytes = Vec::new();
-    open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    // The file may have grown since it was opened.
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(PictureError::TooLong { bytes: bytes.len() as u64 });
-    }
-    Ok(bytes)
-}
-
-fn open(path: &Path) -> Result<File, PictureError> {
-    // Opening a pipe would wait for a writer, so the kind is asked for first.
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        let found = if metadata.is_dir() { "a folder" } else { "a pipe or device" };
-        return Err(PictureError::unexpected("a file", found));
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(PictureError::TooLong { bytes: metadata.len() });
-    }
-    Ok(File::open(path)?)
+    Ok(file::read_bounded(path, MAX_FILE_BYTES)?)
 }
 
 fn size_of(mut reader: impl BufRead + Seek) -> Result<Size, PictureError> {

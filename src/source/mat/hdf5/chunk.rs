@@ -1,7 +1,6 @@
-//! The index of a chunked dataset: a v1 B-tree of type 1 (section III.A.1).
+//! The index of a chunked dataset: a B-tree of type 1 (section III.A.1).
 
-use std::collections::HashSet;
-
+use super::btree::{self, Kind};
 use super::dataspace::n_elements;
 use super::fields::Fields;
 use super::storage::Storage;
@@ -46,53 +45,18 @@ impl ChunkIndex {
         Ok(index)
     }
 
-    /// Goes through the tree; each node is entered once, so a cycle ends in an error.
     fn walk(&mut self, storage: &Storage, root: u64, chunk: &[u64]) -> Result<()> {
         // A key: stored bytes, filter mask, one offset an axis and one for the element.
-        let entry_bytes = 4 + 4 + 8 * (chunk.len() as u64 + 1) + 8;
-        let mut seen = HashSet::new();
-        let mut nodes = vec![(root, None)];
-        while let Some((address, expected_level)) = nodes.pop() {
-            let at = storage.place(address);
-            if !seen.insert(address) {
-                return Err(Error::damaged(PART, at, "reached twice"));
-            }
-            let head = storage.read(PART, address, 24)?;
-            let mut fields = Fields::new(PART, at, &head);
-            fields.signature(b"TREE")?;
-            let (node_type, level, n_entries) = (fields.u8()?, fields.u8()?, fields.u16()?);
-            if node_type != 1 {
-                return Err(fields.damaged(format!("expected node type 1 (chunks), found {node_type}")));
-            }
-            if expected_level.is_some_and(|expected| expected != level) {
-                return Err(fields.damaged(format!("level {level} does not follow from its parent's")));
-            }
-            let body = storage.read(PART, address.saturating_add(24), u64::from(n_entries) * entry_bytes)?;
-            let mut fields = Fields::new(PART, at, &body);
-            for _ in 0..n_entries {
-                let (n_bytes, mask) = (fields.u32()?, fields.u32()?);
-                let number = self.number(&mut fields, chunk)?;
-                let address = fields.u64()?;
-                match (level.checked_sub(1), number) {
-                    (Some(below), _) => nodes.push((address, Some(below))),
-                    (None, Some(number)) => self.chunks.push(Chunk { number, address, n_bytes, mask }),
-                    (None, None) => return Err(fields.damaged("a chunk lies outside the dataset or off its grid")),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The number of the chunk at the offsets of a key.
-    fn number(&self, fields: &mut Fields<'_>, chunk: &[u64]) -> Result<Option<u64>> {
-        let mut number = Some(0_u64);
-        for (&n_chunks, &step) in self.grid.iter().zip(chunk) {
-            let offset = fields.u64()?;
-            let at = Some(offset / step).filter(|&at| offset % step == 0 && at < n_chunks);
-            number = number.zip(at).map(|(number, at)| number * n_chunks + at);
-        }
-        let element = fields.u64()?;
-        Ok(number.filter(|_| element == 0))
+        let key_bytes = 4 + 4 + 8 * (chunk.len() as u64 + 1);
+        let kind = Kind { part: PART, node_type: (1, "chunks"), key_bytes };
+        let grid = &self.grid;
+        let key = |fields: &mut Fields<'_>| Ok((fields.u32()?, fields.u32()?, number(grid, fields, chunk)?));
+        let chunks = &mut self.chunks;
+        btree::walk(storage, root, kind, key, |fields, (n_bytes, mask, number), address| {
+            let number = number.ok_or_else(|| fields.damaged("a chunk lies outside the dataset or off its grid"))?;
+            chunks.push(Chunk { number, address, n_bytes, mask });
+            Ok(())
+        })
     }
 
     /// Number of chunks along each axis.
@@ -113,4 +77,16 @@ impl ChunkIndex {
         let at = self.chunks.binary_search_by_key(&number, |chunk| chunk.number).ok()?;
         self.chunks.get(at).copied()
     }
+}
+
+/// The number of the chunk at the offsets of a key; `None` outside the grid of chunks.
+fn number(grid: &[u64], fields: &mut Fields<'_>, chunk: &[u64]) -> Result<Option<u64>> {
+    let mut number = Some(0_u64);
+    for (&n_chunks, &step) in grid.iter().zip(chunk) {
+        let offset = fields.u64()?;
+        let at = Some(offset / step).filter(|&at| offset % step == 0 && at < n_chunks);
+        number = number.zip(at).map(|(number, at)| number * n_chunks + at);
+    }
+    let element = fields.u64()?;
+    Ok(number.filter(|_| element == 0))
 }

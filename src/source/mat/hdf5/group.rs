@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::btree::{self, Kind};
 use super::fields::Fields;
 use super::object::{Object, kind};
 use super::storage::Storage;
@@ -71,44 +72,28 @@ impl Group {
     }
 }
 
-/// Goes through the tree. Each node is entered once, so neither a cycle nor a shared child can blow up the work.
+/// Visits the symbols of every node of the tree.
 fn walk(
     storage: &Arc<Storage>,
     root: u64,
     names: &Names,
     visit: &mut dyn FnMut(String, u64) -> Result<()>,
 ) -> Result<()> {
-    const PART: &str = "group B-tree node";
+    // A key is the place in the heap of the last name below.
+    let kind = Kind { part: "group B-tree node", node_type: (0, "group"), key_bytes: 8 };
     let mut seen = HashSet::new();
-    let mut nodes = vec![(root, None)];
-    while let Some((address, expected_level)) = nodes.pop() {
-        let at = storage.place(address);
-        if !seen.insert(address) {
-            return Err(Error::damaged(PART, at, "reached twice"));
-        }
-        let head = storage.read(PART, address, 24)?;
-        let mut fields = Fields::new(PART, at, &head);
-        fields.signature(b"TREE")?;
-        let (node_type, level, n_entries) = (fields.u8()?, fields.u8()?, fields.u16()?);
-        if node_type != 0 {
-            return Err(fields.damaged(format!("expected node type 0 (group), found {node_type}")));
-        }
-        if expected_level.is_some_and(|expected| expected != level) {
-            return Err(fields.damaged(format!("level {level} does not follow from its parent's")));
-        }
-        let body = storage.read(PART, address.saturating_add(24), u64::from(n_entries) * 16 + 8)?;
-        let mut fields = Fields::new(PART, at, &body);
-        for _ in 0..n_entries {
-            fields.skip(8)?; // key: place in the heap of the last name below
-            let child = fields.u64()?;
-            match level.checked_sub(1) {
-                Some(below) => nodes.push((child, Some(below))),
-                None if seen.insert(child) => read_node(storage, child, names, visit)?,
-                None => return Err(fields.damaged("a symbol node is reached twice")),
+    btree::walk(
+        storage,
+        root,
+        kind,
+        |fields| fields.skip(8),
+        |fields, (), node| {
+            if !seen.insert(node) {
+                return Err(fields.damaged("a symbol node is reached twice"));
             }
-        }
-    }
-    Ok(())
+            read_node(storage, node, names, visit)
+        },
+    )
 }
 
 fn read_node(

@@ -17,6 +17,7 @@
 //! ```
 
 mod attribute;
+mod btree;
 mod chunk;
 mod dataset;
 mod dataspace;

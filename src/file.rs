@@ -1,0 +1,87 @@
+//! Files, as every part reads and writes them: read whole up to a limit, written whole or not at all.
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// The system's; `IsADirectory` or `InvalidInput` for what is no file, `FileTooLarge` above the limit.
+pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed: the file may grow while it is read.
+    if file.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64 > limit {
+        let reason = format!("expected at most {limit} bytes, found more");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(bytes)
+}
+
+/// Opens a plain file for reading. Opening a pipe would wait for a writer, so the kind is asked for first.
+///
+/// # Errors
+/// The system's; `IsADirectory` or `InvalidInput` for what is no file.
+pub fn open(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "expected a file, found a folder"));
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "expected a file, found a pipe or device"));
+    }
+    File::open(path)
+}
+
+/// Writes a file so that it appears under its name only when whole: beside it first, to the disk, then renamed.
+///
+/// # Errors
+/// The system's; nothing is left behind.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_through(path.parent().unwrap_or(Path::new(".")), path, bytes)
+}
+
+/// Ends the name of an unfinished file. Drawn at random: parts may run in one process, or on machines whose process
+/// numbers coincide.
+pub(crate) fn partial_suffix() -> String {
+    format!("{:016x}.partial", RandomState::new().build_hasher().finish())
+}
+
+/// As [`write_atomically`], but the unfinished file lies in `scratch`, on the same file system.
+pub(crate) fn write_through(scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let partial = scratch.join(format!("{name}.{}", partial_suffix()));
+    let result = File::create(&partial)
+        .and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()))
+        .and_then(|()| fs::rename(&partial, path));
+    if result.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_files_within_the_limit_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        write_atomically(&path, &[7; 5]).unwrap();
+        assert_eq!(read_bounded(&path, 5).unwrap(), [7; 5]);
+        let error = read_bounded(&path, 4).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(error.to_string(), "expected at most 4 bytes, found more");
+        assert_eq!(read_bounded(dir.path(), 5).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_refused_without_waiting() {
+        let error = read_bounded(Path::new("/dev/null"), 5).unwrap_err();
+        assert!(error.to_string().contains("pipe or device"), "{error}");
+    }
+}
