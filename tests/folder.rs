@@ -52,7 +52,7 @@ fn check(name: &str, source: &Pairs) {
     let (mut depth_crc, mut image_crc) = (flate2::Crc::new(), flate2::Crc::new());
     let (mut sum, mut n_valid, mut low, mut high, mut level) = (0.0, 0, f32::INFINITY, 0.0_f32, 0.0);
     let mut classes = vec![0_u64; 256];
-    for Loaded { sample, invalid, crop } in &loaded {
+    for Loaded { sample, invalid, crop, .. } in &loaded {
         assert_eq!((*invalid, *crop), (Invalid::default(), None));
         assert_eq!(sample.intrinsics.is_some(), source.header().fields.intrinsics);
         for &m in sample.depth.metres() {

@@ -82,7 +82,7 @@ impl Source for Made {
         if index == BAD {
             return Err(Fault::new("002.png", "image", "expected 30 rows, found 7"));
         }
-        Ok(Loaded { sample: frame(index, self.shift_m), crop: None, invalid: Invalid::default() })
+        Ok(Loaded { sample: frame(index, self.shift_m), crop: None, invalid: Invalid::default(), provenance: None })
     }
 }
 

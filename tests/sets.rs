@@ -9,7 +9,7 @@ use ndarray::{Array2, Array3};
 use semdepth::label::LabelSpace;
 use semdepth::run::{Part, RunError, RunOptions, Silent, convert};
 use semdepth::sample::{Depth, Entry, Fault, Fields, Image, Intrinsics, Invalid, Sample, Semantics, Size};
-use semdepth::shard::{DepthEncoding, Field, Set, SetError, verify};
+use semdepth::shard::{DepthEncoding, Field, Set, SetError, SetSource, verify};
 use semdepth::source::{Header, Loaded, Source};
 
 /// Made-up frames; row 3 cannot be decoded, row 5 has no depth at all.
@@ -63,7 +63,7 @@ impl Source for Made {
         if index == 3 {
             return Err(Fault::new("003.png", "image", "expected 12 rows, found 7"));
         }
-        Ok(Loaded { sample: frame(index), crop: None, invalid: Invalid::default() })
+        Ok(Loaded { sample: frame(index), crop: None, invalid: Invalid::default(), provenance: None })
     }
 }
 
@@ -96,6 +96,18 @@ fn what_is_written_is_read_back() {
     assert!(matches!(error, SetError::Quarantined { .. }) && error.to_string().contains("found 7"), "{error}");
     assert!(verify(&set, || ()).findings.is_empty());
     assert_eq!(verify(&set, || ()).n_fill_chunks, 1, "row 5 has no depth");
+}
+
+#[test]
+fn a_set_is_the_source_of_another() {
+    let dir = tempfile::tempdir().unwrap();
+    make(&dir.path().join("first"), &options());
+    let set = Set::open(dir.path().join("first")).unwrap();
+    let again = convert(&SetSource::new(&set), &dir.path().join("second"), &options(), &Silent).unwrap();
+    assert_eq!(again.fingerprint.as_deref(), Some(set.fingerprint()));
+    assert_eq!(again.quarantined.iter().map(|q| (q.row, &q.fault.field)).collect::<Vec<_>>(), [(3, &"image".into())]);
+    let lines = |name: &str| fs::read(dir.path().join(name).join("samples.jsonl")).unwrap();
+    assert_eq!(lines("first"), lines("second"));
 }
 
 #[test]

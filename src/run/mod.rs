@@ -237,7 +237,7 @@ type Row = (Record, Vec<Option<Vec<u8>>>);
 
 /// Decodes and compresses one sample; whatever is wrong with it ends up in the record.
 fn make_row(source: &dyn Source, row: usize, arrays: &[crate::shard::Array]) -> Row {
-    let entry = source.entries()[row].clone();
+    let mut entry = source.entries()[row].clone();
     let quarantine = |entry, fault| {
         let record = Record { row, entry, quarantined: Some(fault), ..Record::default() };
         (record, vec![None; arrays.len()])
@@ -246,6 +246,9 @@ fn make_row(source: &dyn Source, row: usize, arrays: &[crate::shard::Array]) -> 
         Ok(loaded) => loaded,
         Err(fault) => return quarantine(entry, fault),
     };
+    if loaded.provenance.is_some() {
+        entry.provenance = loaded.provenance;
+    }
     let encoded = Encoder::new(arrays)
         .map_err(|e| ("image", e.to_string()))
         .and_then(|mut e| e.encode(&loaded.sample).map_err(|e| (e.field().name(), e.to_string())));

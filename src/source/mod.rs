@@ -67,6 +67,8 @@ pub struct Loaded {
     pub crop: Option<Window>,
     /// Depth values that became missing because they were not depths.
     pub invalid: Invalid,
+    /// How the sample was made, when that is known only now; it takes the place of the entry's.
+    pub provenance: Option<Value>,
 }
 
 /// Why a source could not be planned.

@@ -196,9 +196,9 @@ impl Source for Pairs {
         sample.intrinsics = self.reading.intrinsics;
         let window = self.reading.fit.window(whole, self.header.size).map_err(|e| files.fault(IMAGE, e))?;
         if window == Window::whole(whole) {
-            return Ok(Loaded { sample, crop: None, invalid });
+            return Ok(Loaded { sample, crop: None, invalid, provenance: None });
         }
-        Ok(Loaded { sample: sample.window(window), crop: Some(window), invalid })
+        Ok(Loaded { sample: sample.window(window), crop: Some(window), invalid, provenance: None })
     }
 }
 

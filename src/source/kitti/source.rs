@@ -138,7 +138,7 @@ impl Source for Kitti {
         let sample = Sample { intrinsics, ..Sample::new(image, depth) };
         let crop = (window != Window::whole(size)).then_some(window);
         let sample = if crop.is_some() { sample.window(window) } else { sample };
-        Ok(Loaded { sample, crop, invalid: invalid.plus(dropped) })
+        Ok(Loaded { sample, crop, invalid: invalid.plus(dropped), provenance: None })
     }
 }
 

@@ -165,9 +165,9 @@ impl Source for FastDepth {
         let window = self.fit.window(size, self.header.size).map_err(|e| Fault::new(file.clone(), RGB, e))?;
         let sample = Sample::new(image, depth);
         if window == Window::whole(size) {
-            return Ok(Loaded { sample, crop: None, invalid });
+            return Ok(Loaded { sample, crop: None, invalid, provenance: None });
         }
-        Ok(Loaded { sample: sample.window(window), crop: Some(window), invalid })
+        Ok(Loaded { sample: sample.window(window), crop: Some(window), invalid, provenance: None })
     }
 }
 

@@ -200,7 +200,7 @@ impl Source for Synth {
             raw_depth: raw.map(|raw| Depth::from_metres(raw).0),
             intrinsics: Some(camera.intrinsics),
         };
-        Ok(Loaded { sample, crop: None, invalid: Invalid::default() })
+        Ok(Loaded { sample, crop: None, invalid: Invalid::default(), provenance: None })
     }
 }
 

@@ -200,7 +200,7 @@ impl Source for Labelled {
         if self.header.fields.intrinsics {
             sample.intrinsics = Some(crop.map_or(RGB_CAMERA, |window| RGB_CAMERA.window(window)));
         }
-        Ok(Loaded { sample, crop, invalid })
+        Ok(Loaded { sample, crop, invalid, provenance: None })
     }
 }
 
