@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::table::{TableError, check_ids, check_len, rows, shipped};
+use super::table::{TableError, check_ids, check_len, check_name, line_error, rows, shipped};
 
 /// Number of classes.
 pub const N_CLASSES: usize = 150;
@@ -47,6 +47,41 @@ pub fn palette() -> &'static [[u8; 3]; 256] {
 pub(super) fn id_of(name: &str) -> Option<u8> {
     let named = classes().iter().find(|c| c.name == name);
     named.or_else(|| classes().iter().find(|c| c.aliases.iter().any(|a| a == name))).map(|c| c.id)
+}
+
+/// Classes of the full ADE20K with the class of the 150 that each is: (full index, id). All others are *ignore*.
+///
+/// Source: the benchmark's `mapFromADE`.
+pub(super) fn of_full() -> &'static [(u16, u8)] {
+    &OF_FULL
+}
+
+/// One more than the largest class number that the colours of the full ADE20K can hold: red / 10 * 256 + green.
+pub(super) const N_FULL: u16 = 26 * 256;
+
+static OF_FULL: LazyLock<Vec<(u16, u8)>> =
+    LazyLock::new(|| shipped(load_full(include_str!("tables/ade20k_full_to_150.csv"))));
+
+#[derive(Deserialize)]
+struct FullRow {
+    full_index: u16,
+    ade_index: u8,
+    ade_name: String,
+}
+
+fn load_full(text: &str) -> Result<Vec<(u16, u8)>, TableError> {
+    let table = "ade20k_full_to_150.csv";
+    let rows: Vec<FullRow> = rows(table, text)?;
+    for (row, line) in rows.iter().zip(2..) {
+        check_name(table, line, names().get(usize::from(row.ade_index)).map(String::as_str), &row.ade_name)?;
+        let before = line.checked_sub(3).and_then(|i| rows.get(i as usize));
+        if row.full_index >= N_FULL || before.is_some_and(|b| b.full_index >= row.full_index) {
+            return Err(line_error(table, line, "full indices must ascend, each once"));
+        }
+    }
+    let found: std::collections::BTreeSet<u8> = rows.iter().map(|r| r.ade_index).collect();
+    check_len(table, N_CLASSES, found.len())?;
+    Ok(rows.into_iter().map(|r| (r.full_index, r.ade_index)).collect())
 }
 
 struct Table {
@@ -126,6 +161,15 @@ mod tests {
         assert_eq!(id_of("windowpane"), id_of("window"));
         assert_eq!(id_of("plate"), Some(142), "a name goes before the aliases of others");
         assert_eq!(id_of("unicorn"), None);
+    }
+
+    #[test]
+    fn a_damaged_table_of_the_full_set_is_refused() {
+        let text = include_str!("tables/ade20k_full_to_150.csv");
+        assert_eq!(load_full(text).unwrap().len(), 153, "three of the 150 join two classes of the full set");
+        assert!(load_full(&text.replacen("\n29,126,", "\n14,126,", 1)).is_err(), "a full index twice");
+        assert!(load_full(&text.replacen(",126,animal", ",125,animal", 1)).is_err(), "name and id disagree");
+        assert!(load_full(text.rsplit_once("\n3109,").unwrap().0).is_err(), "a class is missing");
     }
 
     #[test]

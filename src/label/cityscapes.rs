@@ -36,6 +36,12 @@ pub fn classes() -> &'static [Class] {
     &CLASSES
 }
 
+/// Names of the evaluated classes; the index is the train id.
+#[must_use]
+pub fn train_names() -> &'static [String] {
+    &TRAIN_NAMES
+}
+
 /// The train id of each ADE20K id, many to one, for scoring; 255 = none.
 #[must_use]
 pub fn train_ids_of_ade20k() -> &'static [u8] {
@@ -43,6 +49,10 @@ pub fn train_ids_of_ade20k() -> &'static [u8] {
 }
 
 static CLASSES: LazyLock<Vec<Class>> = LazyLock::new(|| shipped(load(include_str!("tables/cityscapes_to_ade20k.csv"))));
+static TRAIN_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let name = |id| classes().iter().find(|c| usize::from(c.train_id) == id).map(|c| c.name.clone());
+    (0..N_TRAIN_IDS).filter_map(name).collect()
+});
 static TRAIN_IDS: LazyLock<Vec<u8>> =
     LazyLock::new(|| shipped(load_train_ids(include_str!("tables/ade20k_to_cityscapes.csv"))));
 
@@ -129,6 +139,7 @@ mod tests {
         assert_eq!((class("train").train_id, class("train").ade20k), (16, IGNORE));
         assert_eq!((class("bridge").ade20k, class("bridge").ade20k_extended), (IGNORE, 61));
         assert_eq!(class("license plate").id, 255);
+        assert_eq!((train_names().len(), train_names()[18].as_str()), (N_TRAIN_IDS, "bicycle"));
         assert_eq!(classes().iter().filter(|c| c.train_id != IGNORE).count(), N_TRAIN_IDS);
     }
 

@@ -53,6 +53,7 @@ impl Remap {
             LabelSpace::Ade20k150 => &nyu::NYU894.ade20k,
             LabelSpace::Nyu40 => &nyu::NYU894.nyu40,
             LabelSpace::Nyu13 => &nyu::NYU894.nyu13,
+            LabelSpace::Cityscapes19 => return Err(NoTable { from: "nyu894", to: space }),
         };
         Ok(Self::of_list("nyu894", space, targets))
     }
@@ -66,6 +67,7 @@ impl Remap {
             LabelSpace::Ade20k150 => Ok(Self::of_list("nyu40", space, &nyu::NYU40.ade20k).with_ignore()),
             LabelSpace::Nyu13 => Ok(Self::of_list("nyu40", space, &nyu::NYU40.nyu13).with_ignore()),
             LabelSpace::Nyu40 => Ok(Self::identity(space)),
+            LabelSpace::Cityscapes19 => Err(NoTable { from: "nyu40", to: space }),
         }
     }
 
@@ -77,7 +79,7 @@ impl Remap {
         match space {
             LabelSpace::Ade20k150 => Ok(Self::of_list("nyu13", space, &nyu::NYU13.ade20k).with_ignore()),
             LabelSpace::Nyu13 => Ok(Self::identity(space)),
-            LabelSpace::Nyu40 => Err(NoTable { from: "nyu13", to: space }),
+            LabelSpace::Nyu40 | LabelSpace::Cityscapes19 => Err(NoTable { from: "nyu13", to: space }),
         }
     }
 
@@ -87,7 +89,7 @@ impl Remap {
     /// # Errors
     /// When there is no table into `space`.
     pub fn cityscapes_to(space: LabelSpace) -> Result<Self, NoTable> {
-        Self::cityscapes("cityscapes", space, |c| Some((c.id, c.ade20k)))
+        Self::cityscapes("cityscapes", space, |c| c.ade20k, |c| c.id..c.id + 1)
     }
 
     /// As [`cityscapes_to`](Self::cityscapes_to), with some classes that are not evaluated: bridge, parking, caravan, ...
@@ -95,7 +97,7 @@ impl Remap {
     /// # Errors
     /// When there is no table into `space`.
     pub fn cityscapes_extended_to(space: LabelSpace) -> Result<Self, NoTable> {
-        Self::cityscapes("cityscapes (extended)", space, |c| Some((c.id, c.ade20k_extended)))
+        Self::cityscapes("cityscapes (extended)", space, |c| c.ade20k_extended, |c| c.id..c.id + 1)
     }
 
     /// From Cityscapes train ids: 0..18, 255 = ignore, as in `labelTrainIds`.
@@ -103,20 +105,53 @@ impl Remap {
     /// # Errors
     /// When there is no table into `space`.
     pub fn cityscapes_train_ids_to(space: LabelSpace) -> Result<Self, NoTable> {
-        Self::cityscapes("cityscapes train ids", space, |c| (c.train_id != IGNORE).then_some((c.train_id, c.ade20k)))
+        let train_id = |c: &cityscapes::Class| if c.train_id == IGNORE { 0..0 } else { c.train_id..c.train_id + 1 };
+        Self::cityscapes("cityscapes train ids", space, |c| c.ade20k, train_id)
     }
 
-    fn cityscapes(
+    /// From the `instanceIds` of Cityscapes: `id * 1000 + k` for things, else the id.
+    ///
+    /// # Errors
+    /// When there is no table into `space`.
+    pub fn cityscapes_instances_to(space: LabelSpace) -> Result<Self, NoTable> {
+        let classes = Self::cityscapes_to(space)?;
+        let listed = classes.listed_ids().filter(|&(id, _)| id < cityscapes::N_IDS);
+        let mut remap = Self { name: "cityscapes instances".to_owned(), ..classes.clone() };
+        for (id, target) in listed.filter(|&(id, _)| id > 0) {
+            (0..1000).for_each(|k| remap.list(id * 1000 + k, target));
+        }
+        Ok(remap)
+    }
+
+    /// From the `instance` maps of the semantic benchmark of KITTI: `id * 256 + k`.
+    ///
+    /// # Errors
+    /// When there is no table into `space`.
+    pub fn kitti_instances_to(space: LabelSpace) -> Result<Self, NoTable> {
+        let classes = Self::cityscapes_to(space)?;
+        let mut remap = Self::of_list("kitti instances", space, &[]);
+        for (id, target) in classes.listed_ids() {
+            (0..256).filter(|k| id * 256 + k < usize::from(u16::MAX)).for_each(|k| remap.list(id * 256 + k, target));
+        }
+        Ok(remap)
+    }
+
+    /// `target` is where a class goes in ADE20K, `ids` the numbers it has in the source.
+    fn cityscapes<I: Iterator<Item = u8>>(
         name: &'static str,
         space: LabelSpace,
-        pair: impl Fn(&cityscapes::Class) -> Option<(u8, u8)>,
+        target: impl Fn(&cityscapes::Class) -> u8,
+        ids: impl Fn(&cityscapes::Class) -> I,
     ) -> Result<Self, NoTable> {
-        if space != LabelSpace::Ade20k150 {
-            return Err(NoTable { from: name, to: space });
-        }
+        let target = |c: &cityscapes::Class| match space {
+            LabelSpace::Ade20k150 => Ok(target(c)),
+            LabelSpace::Cityscapes19 => Ok(c.train_id),
+            LabelSpace::Nyu40 | LabelSpace::Nyu13 => Err(NoTable { from: name, to: space }),
+        };
         let mut remap = Self::of_list(name, space, &[]);
-        for (from, to) in cityscapes::classes().iter().filter_map(pair) {
-            remap.list(from.into(), to);
+        for class in cityscapes::classes().iter().filter(|c| c.id != IGNORE) {
+            let target = target(class)?;
+            ids(class).for_each(|id| remap.list(id.into(), target));
         }
         Ok(remap.with_ignore())
     }
@@ -132,6 +167,9 @@ impl Remap {
             LabelSpace::Ade20k150 => Self::identity(space),
             LabelSpace::Nyu40 => Self::of_list("ade20k150", space, nyu40).with_ignore(),
             LabelSpace::Nyu13 => Self::of_list("ade20k150", space, &nyu13().collect::<Vec<_>>()).with_ignore(),
+            LabelSpace::Cityscapes19 => {
+                Self::of_list("ade20k150", space, cityscapes::train_ids_of_ade20k()).with_ignore()
+            }
         })
     }
 
@@ -143,6 +181,31 @@ impl Remap {
             remap.list(usize::from(class.id) + 1, class.id);
         }
         remap.with_ignore()
+    }
+
+    /// From the class numbers of the full ADE20K, as its colours hold them; those that are none of the 150 are ignored.
+    #[must_use]
+    pub fn ade20k_full() -> Self {
+        let ignored = vec![IGNORE; usize::from(ade20k::N_FULL)];
+        let mut remap = Self::of_list("ade20k full", LabelSpace::Ade20k150, &ignored);
+        for &(full, id) in ade20k::of_full() {
+            remap.list(full.into(), id);
+        }
+        remap
+    }
+
+    /// From the ids of one space to those of another, as far as there is a table.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn between(from: LabelSpace, to: LabelSpace) -> Result<Self, NoTable> {
+        match from {
+            _ if from == to => Ok(Self::identity(to)),
+            LabelSpace::Ade20k150 => Self::ade20k_to(to),
+            LabelSpace::Nyu40 => Self::nyu40_to(to),
+            LabelSpace::Nyu13 => Self::nyu13_to(to),
+            LabelSpace::Cityscapes19 => Self::cityscapes_train_ids_to(to),
+        }
     }
 
     /// From ids that are already those of `space`: they stay, and so does 255. In the NYU spaces 0 becomes 255.
@@ -280,10 +343,16 @@ impl Remap {
         UnknownId { id, table: format!("{} -> {}", self.name, self.space), expected: self.listed() }
     }
 
+    /// The source ids that are listed, with where they go.
+    fn listed_ids(&self) -> impl Iterator<Item = (usize, u8)> + '_ {
+        let listed = self.targets.iter().enumerate();
+        listed.filter_map(|(id, &target)| u8::try_from(target).ok().map(|target| (id, target)))
+    }
+
     /// `0..40, 255`
     fn listed(&self) -> String {
         let mut ranges: Vec<(usize, usize)> = Vec::new();
-        for (id, _) in self.targets.iter().enumerate().filter(|&(_, &t)| t != UNLISTED) {
+        for (id, _) in self.listed_ids() {
             match ranges.last_mut() {
                 Some((_, end)) if *end + 1 == id => *end = id,
                 _ => ranges.push((id, id)),
@@ -320,7 +389,7 @@ mod tests {
 
     #[test]
     fn unlabelled_becomes_ignore() {
-        for space in LabelSpace::ALL {
+        for space in [ADE, LabelSpace::Nyu40, LabelSpace::Nyu13] {
             assert_eq!(Remap::nyu894_to(space).unwrap().id(0), Ok(IGNORE));
             assert_eq!(Remap::nyu40_to(space).unwrap().id(0), Ok(IGNORE));
         }
@@ -351,6 +420,27 @@ mod tests {
         assert_eq!(Remap::cityscapes_train_ids_to(ADE).unwrap().apply([0, 18, 16, 255]), Ok(vec![6, 127, 255, 255]));
         assert!(Remap::cityscapes_train_ids_to(ADE).unwrap().id(19).is_err());
         assert!(Remap::cityscapes_to(LabelSpace::Nyu40).is_err());
+    }
+
+    #[test]
+    fn instances_carry_their_class() {
+        let cityscapes = Remap::cityscapes_instances_to(ADE).unwrap();
+        assert_eq!(cityscapes.apply([7, 26_000, 26_013, 33_001, 4, 0]), Ok(vec![6, 20, 20, 127, 255, 255]));
+        assert!(cityscapes.id(34_000).is_err() && cityscapes.id(500).is_err());
+        let kitti = Remap::kitti_instances_to(ADE).unwrap();
+        assert_eq!(kitti.apply([7 * 256, 26 * 256 + 13, 255 * 256]), Ok(vec![6, 20, 255]));
+        assert!(kitti.id(34 * 256).is_err());
+    }
+
+    #[test]
+    fn spaces_lead_to_each_other_where_there_is_a_table() {
+        let between = |from, to| Remap::between(from, to).map(|r| r.space());
+        assert_eq!(between(ADE, LabelSpace::Cityscapes19), Ok(LabelSpace::Cityscapes19));
+        assert_eq!(Remap::between(ADE, LabelSpace::Cityscapes19).unwrap().apply([6, 7]), Ok(vec![0, 255]));
+        assert_eq!(Remap::between(LabelSpace::Cityscapes19, ADE).unwrap().apply([0, 13]), Ok(vec![6, 20]));
+        assert!(between(LabelSpace::Nyu40, LabelSpace::Cityscapes19).is_err());
+        assert_eq!(Remap::cityscapes_to(LabelSpace::Cityscapes19).unwrap().apply([7, 9]), Ok(vec![0, 255]));
+        assert_eq!(Remap::ade20k_full().apply([2978, 533, 2985, 1]), Ok(vec![0, 35, 35, 255]));
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ade20k, nyu};
+use super::{ade20k, cityscapes, nyu};
 use crate::sample::IGNORE;
 
 /// A set of at most 255 classes whose ids a prepared set can hold; 255 always means *ignore*.
@@ -19,11 +19,14 @@ pub enum LabelSpace {
     /// The 13 classes of Couprie et al., ids 1..13.
     #[serde(rename = "nyu13")]
     Nyu13,
+    /// The 19 evaluated classes of Cityscapes by train id, zero based.
+    #[serde(rename = "cityscapes19")]
+    Cityscapes19,
 }
 
 impl LabelSpace {
     /// Every space there is.
-    pub const ALL: [Self; 3] = [Self::Ade20k150, Self::Nyu40, Self::Nyu13];
+    pub const ALL: [Self; 4] = [Self::Ade20k150, Self::Nyu40, Self::Nyu13, Self::Cityscapes19];
 
     /// The name stored in a set.
     #[must_use]
@@ -32,6 +35,7 @@ impl LabelSpace {
             Self::Ade20k150 => "ade20k150",
             Self::Nyu40 => "nyu40",
             Self::Nyu13 => "nyu13",
+            Self::Cityscapes19 => "cityscapes19",
         }
     }
 
@@ -42,6 +46,7 @@ impl LabelSpace {
             Self::Ade20k150 => ade20k::names(),
             Self::Nyu40 => nyu::names_40(),
             Self::Nyu13 => nyu::names_13(),
+            Self::Cityscapes19 => cityscapes::train_names(),
         }
     }
 
@@ -52,14 +57,15 @@ impl LabelSpace {
             Self::Ade20k150 => ade20k::N_CLASSES,
             Self::Nyu40 => nyu::N_CLASSES_40,
             Self::Nyu13 => nyu::N_CLASSES_13,
+            Self::Cityscapes19 => cityscapes::N_TRAIN_IDS,
         }
     }
 
-    /// The id of the first class: 0 in ADE20K, 1 in the NYU spaces.
+    /// The id of the first class: 1 in the NYU spaces, 0 in the others.
     #[must_use]
     pub const fn first_id(self) -> u8 {
         match self {
-            Self::Ade20k150 => 0,
+            Self::Ade20k150 | Self::Cityscapes19 => 0,
             Self::Nyu40 | Self::Nyu13 => 1,
         }
     }
@@ -88,14 +94,18 @@ impl LabelSpace {
         u8::try_from(index).ok()?.checked_add(self.first_id())
     }
 
-    /// The display colour of class `id`, red, green, blue: the ADE20K palette, and for the NYU spaces the colour
-    /// map of Pascal VOC, whose neighbouring ids differ most. Ignore is black.
+    /// The display colour of class `id`, red, green, blue: the palettes of ADE20K and Cityscapes, and for the NYU spaces the
+    /// colour map of Pascal VOC, whose neighbouring ids differ most. Ignore is black.
     #[must_use]
     pub fn color(self, id: u8) -> [u8; 3] {
         match self {
             _ if id == IGNORE => [0, 0, 0],
             Self::Ade20k150 => ade20k::palette()[usize::from(id)],
             Self::Nyu40 | Self::Nyu13 => voc_color(id),
+            Self::Cityscapes19 => {
+                let class = cityscapes::classes().iter().find(|c| c.train_id == id);
+                class.map_or([127; 3], |c| c.color)
+            }
         }
     }
 }
@@ -116,7 +126,9 @@ impl fmt::Display for LabelSpace {
 
 /// A name that no label space has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no label space `{0}`; the known ones are ade20k150 (or ade20k), nyu40 and nyu13")]
+#[error(
+    "there is no label space `{0}`; the known ones are ade20k150 (or ade20k), nyu40, nyu13 and cityscapes19 (or cityscapes)"
+)]
 pub struct UnknownSpace(pub String);
 
 impl FromStr for LabelSpace {
@@ -125,6 +137,7 @@ impl FromStr for LabelSpace {
     fn from_str(name: &str) -> Result<Self, UnknownSpace> {
         match name {
             "ade20k" => Ok(Self::Ade20k150),
+            "cityscapes" => Ok(Self::Cityscapes19),
             _ => Self::ALL.into_iter().find(|s| s.name() == name).ok_or_else(|| UnknownSpace(name.to_owned())),
         }
     }
@@ -147,6 +160,7 @@ mod tests {
             }
         }
         assert_eq!("ade20k".parse(), Ok(LabelSpace::Ade20k150));
+        assert_eq!(LabelSpace::Cityscapes19.id_of("bicycle"), Some(18));
         assert!("ade".parse::<LabelSpace>().is_err());
     }
 

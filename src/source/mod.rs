@@ -7,6 +7,7 @@ pub mod depth_code;
 pub mod fit;
 pub mod folder;
 pub mod kitti;
+pub mod label_map;
 pub mod mat;
 pub mod nyu;
 pub mod pairs;

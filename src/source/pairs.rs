@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::depth_code::DepthCode;
 use super::fit::Fit;
-use super::picture::{self, Endian, PictureError};
+use super::label_map::{self, Container};
+use super::picture::{self, PictureError};
 use super::{Entry, Fields, Header, Loaded, Source, SourceError};
 use crate::label::Remap;
 use crate::sample::{Confidence, Depth, Fault, Intrinsics, Invalid, Sample, Semantics, Size, Window};
@@ -20,6 +21,8 @@ pub struct Reading {
     pub depth: DepthCode,
     /// Label ids to classes; `None` when there are no labels.
     pub labels: Option<Remap>,
+    /// What the files of the labels do not tell.
+    pub container: Container,
     /// Whether the files show the world left-right mirrored; all fields are turned back.
     pub mirror: bool,
     /// The camera of a whole picture (after mirroring), when it is known.
@@ -132,7 +135,7 @@ impl Reading {
     /// Depth only, one size, nothing known of the camera.
     #[must_use]
     pub fn of_depth(depth: DepthCode) -> Self {
-        Self { depth, labels: None, mirror: false, intrinsics: None, fit: Fit::Reject }
+        Self { depth, labels: None, container: Container::default(), mirror: false, intrinsics: None, fit: Fit::Reject }
     }
 
     fn options(&self, mut options: Map<String, Value>, has_depth: bool) -> Map<String, Value> {
@@ -181,7 +184,7 @@ impl Source for Pairs {
         };
         let mut sample = Sample::new(image, depth);
         if let Some(remap) = &self.reading.labels {
-            sample.semantics = Some(files.semantics(remap)?);
+            sample.semantics = Some(files.semantics(remap, &self.reading.container)?);
         }
         if self.header.fields.confidence {
             sample.confidence = Some(files.confidence()?);
@@ -223,17 +226,12 @@ impl Files<'_> {
         decoded.map_err(|error| error.fault(name, field))
     }
 
-    fn semantics(&self, remap: &Remap) -> Result<Semantics, Fault> {
-        let ids = self.decode(SEMANTICS, |bytes| picture::decode_u16(bytes, Endian::Big))?;
-        remap.apply_plane(ids.view()).map_err(|error| self.fault(SEMANTICS, error))
+    fn semantics(&self, remap: &Remap, container: &Container) -> Result<Semantics, Fault> {
+        let map = self.decode(SEMANTICS, |bytes| label_map::decode(bytes, container))?;
+        remap.apply_plane(map.ids.view()).map_err(|error| self.fault(SEMANTICS, error))
     }
 
     fn confidence(&self) -> Result<Confidence, Fault> {
-        let values = self.decode(CONFIDENCE, |bytes| picture::decode_u16(bytes, Endian::Big))?;
-        match values.iter().find(|&&v| v > 255) {
-            Some(v) => Err(self.fault(CONFIDENCE, format!("expected 0..255 for 0..1, found {v}"))),
-            #[expect(clippy::cast_possible_truncation, reason = "checked above")]
-            None => Ok(Confidence::new(values.mapv(|v| v as u8))),
-        }
+        self.decode(CONFIDENCE, label_map::decode_confidence)
     }
 }

@@ -12,6 +12,7 @@ use crate::sample::Intrinsics;
 use crate::source::depth_code::{DepthCode, Encoding};
 use crate::source::fit::Fit;
 use crate::source::folder::{self, Defaults, LabelTable, Options, Pairing, Pattern, Preset};
+use crate::source::label_map::Container;
 use crate::source::pairs::{Name, Pairs};
 
 /// Convert your own folder of pictures, depth maps and label maps
@@ -37,10 +38,10 @@ pub(in crate::cli) struct Args {
     /// Depth maps: PNG or PGM of 8 or 16 bits, or npy; without them all depth is missing
     #[arg(long, value_name = "PATTERN")]
     depths: Option<Pattern>,
-    /// Label maps: grey or palette PNG, PGM, or integer npy
+    /// Label maps: grey, palette or RGB PNG (by the ADE20K palette), PGM, or integer npy or npz
     #[arg(long, value_name = "PATTERN")]
     labels: Option<Pattern>,
-    /// Confidence of the labels: 8-bit maps, 255 = certain
+    /// Confidence of the labels: 8-bit maps, 255 = certain, or float npy, 1 = certain
     #[arg(long, value_name = "PATTERN")]
     confidence: Option<Pattern>,
     /// What makes files a pair: name, number (the last one in what * matched), or time:SECONDS (no further apart)
@@ -64,7 +65,7 @@ pub(in crate::cli) struct Args {
     /// Which classes the label ids are: a CSV file (source id, class id or name), or the name of a known table
     #[arg(long, value_name = "CSV|NAME", help_heading = "Labels")]
     labels_table: Option<String>,
-    /// Classes of the set: ade20k, nyu40 or nyu13
+    /// Classes of the set: ade20k, nyu40, nyu13 or cityscapes
     #[arg(long, value_name = "SPACE", default_value = "ade20k", help_heading = "Labels")]
     label_space: LabelSpace,
     /// The files are mirrored left-right; turn them back
@@ -109,6 +110,7 @@ impl Args {
         }
         let images = self.images.clone().or(preset_pattern(defaults.as_ref().map(|d| d.images))?);
         let dataset = self.name.as_deref().or(defaults.as_ref().map(|d| d.dataset)).unwrap_or("folder");
+        let color = self.labels_table.as_deref().map(LabelTable::color_code).unwrap_or_default();
         let source = folder::plan(
             &self.root,
             Options {
@@ -121,6 +123,7 @@ impl Args {
                 pairing: self.pair.or(defaults.as_ref().map(|d| d.pairing)).unwrap_or_default(),
                 depth,
                 table,
+                container: Container { color, ..Container::default() },
                 mirror: self.mirror || defaults.as_ref().is_some_and(|d| d.mirror),
                 intrinsics: self.camera()?.or(defaults.as_ref().and_then(|d| d.intrinsics)),
                 fit: self.fit,

@@ -1,8 +1,9 @@
 use std::path::Path;
 
-use crate::label::{LabelSpace, Remap};
+use crate::label::{LabelSpace, NoTable, Remap};
 use crate::sample::IGNORE;
 use crate::source::SourceError;
+use crate::source::label_map::ColorCode;
 
 /// The label ids of a data set, by name. Zero based lists have no *unlabelled*; 255 is ignored everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +28,21 @@ pub enum LabelTable {
     SunRgbd37ZeroBased,
     /// Cityscapes and KITTI, `labelIds`: 0..33.
     Cityscapes,
+    /// The same with some classes that are not evaluated: bridge, parking, ...
+    CityscapesExtended,
     /// Cityscapes, `labelTrainIds`: 0..18.
     CityscapesTrainIds,
+    /// Cityscapes, `instanceIds`: id * 1000 + k for things.
+    CityscapesInstances,
+    /// The `instance` maps of KITTI: id * 256 + k.
+    KittiInstances,
+    /// The full ADE20K, whose RGB maps hold red / 10 * 256 + green.
+    Ade20kFull,
 }
 
 impl LabelTable {
     /// Every table there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Ade20k,
         Self::Ade20kOfficial,
         Self::Nyu894,
@@ -44,7 +53,11 @@ impl LabelTable {
         Self::SunRgbd37,
         Self::SunRgbd37ZeroBased,
         Self::Cityscapes,
+        Self::CityscapesExtended,
         Self::CityscapesTrainIds,
+        Self::CityscapesInstances,
+        Self::KittiInstances,
+        Self::Ade20kFull,
     ];
 
     /// As in `--labels-table`.
@@ -61,7 +74,11 @@ impl LabelTable {
             Self::SunRgbd37 => "sunrgbd37",
             Self::SunRgbd37ZeroBased => "sunrgbd37-0based",
             Self::Cityscapes => "cityscapes",
+            Self::CityscapesExtended => "cityscapes-extended",
             Self::CityscapesTrainIds => "cityscapes-trainids",
+            Self::CityscapesInstances => "cityscapes-instances",
+            Self::KittiInstances => "kitti-instances",
+            Self::Ade20kFull => "ade20k-full",
         }
     }
 
@@ -70,7 +87,7 @@ impl LabelTable {
     /// # Errors
     /// When there is none.
     pub fn remap(self, space: LabelSpace) -> Result<Remap, SourceError> {
-        let no_table = |error: crate::label::NoTable| SourceError::Usage(error.to_string());
+        let no_table = |error: NoTable| SourceError::Usage(error.to_string());
         let nyu40 = || Remap::nyu40_to(space).map_err(no_table);
         match self {
             Self::Ade20k => Remap::ade20k_to(space).map_err(no_table),
@@ -89,8 +106,19 @@ impl LabelTable {
             Self::SunRgbd37 => nyu40().and_then(|t| list(self, space, 0..=37, |id| t.id(id).ok())),
             Self::SunRgbd37ZeroBased => nyu40().and_then(|t| list(self, space, 0..=36, |id| t.id(id + 1).ok())),
             Self::Cityscapes => Remap::cityscapes_to(space).map_err(no_table),
+            Self::CityscapesExtended => Remap::cityscapes_extended_to(space).map_err(no_table),
             Self::CityscapesTrainIds => Remap::cityscapes_train_ids_to(space).map_err(no_table),
+            Self::CityscapesInstances => Remap::cityscapes_instances_to(space).map_err(no_table),
+            Self::KittiInstances => Remap::kitti_instances_to(space).map_err(no_table),
+            Self::Ade20kFull if space == LabelSpace::Ade20k150 => Ok(Remap::ade20k_full()),
+            Self::Ade20kFull => Err(no_table(NoTable { from: "ade20k full", to: space })),
         }
+    }
+
+    /// What the colours of RGB maps mean to the table called `text`.
+    #[must_use]
+    pub fn color_code(text: &str) -> ColorCode {
+        if text == Self::Ade20kFull.name() { ColorCode::Ade20kFull } else { ColorCode::Ade20k }
     }
 
     /// The table called `text`, or the CSV file of that path.
@@ -105,7 +133,7 @@ impl LabelTable {
             let names: Vec<&str> = Self::ALL.into_iter().map(Self::name).collect();
             let names = names.join(", ");
             return Err(SourceError::Usage(format!(
-                "--labels-table {text}: no such file, and no table of this name; the tables are {names}"
+                "{text}: no such file, and no table of this name; the tables are {names}"
             )));
         }
         Remap::from_csv(text, space).map_err(|error| SourceError::Usage(error.to_string()))

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::depth_code::DepthCode;
 use super::fit::Fit;
+use super::label_map::Container;
 use super::pairs::{self, Name, Pairs, Reading};
 use super::{Entry, SourceError, walk};
 use crate::label::Remap;
@@ -34,9 +35,9 @@ pub struct Options {
     pub images: Pattern,
     /// Depth maps: PNG or PGM of 8 or 16 bits, npy. Without them all depth is missing.
     pub depths: Option<Pattern>,
-    /// Label maps: grey or palette PNG, PGM, integer npy.
+    /// Label maps: grey, palette or RGB PNG, PGM, integer npy or npz.
     pub labels: Option<Pattern>,
-    /// Confidence of the labels, 0..255 for 0..1.
+    /// Confidence of the labels: 8-bit maps, 0..255 for 0..1, or float npy from 0 to 1.
     pub confidence: Option<Pattern>,
     /// Which files belong together.
     pub pairing: Pairing,
@@ -44,6 +45,8 @@ pub struct Options {
     pub depth: DepthCode,
     /// Label ids to classes.
     pub table: Option<Remap>,
+    /// What the label maps do not tell.
+    pub container: Container,
     /// The files are mirrored left-right; turn them back.
     pub mirror: bool,
     /// The camera of a whole picture, after mirroring.
@@ -82,8 +85,8 @@ pub fn plan(root: &Path, options: Options) -> Result<Pairs, SourceError> {
             Entry { key, source: sample.files, scene, ..Entry::default() }
         })
         .collect();
-    let Options { name, depth, table, mirror, intrinsics, fit, .. } = options;
-    let reading = Reading { depth, labels: table, mirror, intrinsics, fit };
+    let Options { name, depth, table, container, mirror, intrinsics, fit, .. } = options;
+    let reading = Reading { depth, labels: table, container, mirror, intrinsics, fit };
     Ok(Pairs::plan(root, name, entries, reading, echo)?.with_unmatched(unmatched))
 }
 
@@ -103,6 +106,7 @@ impl Options {
             pairing: Pairing::Name,
             depth,
             table: None,
+            container: Container::default(),
             mirror: false,
             intrinsics: None,
             fit: Fit::Reject,

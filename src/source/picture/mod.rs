@@ -15,6 +15,7 @@
 mod error;
 mod jpeg;
 pub mod npy;
+pub mod npz;
 mod png;
 mod pnm;
 
@@ -51,6 +52,7 @@ enum Format {
     Jpeg,
     Pnm,
     Npy,
+    Npz,
 }
 
 impl Format {
@@ -60,11 +62,12 @@ impl Format {
             [0xff, 0xd8, ..] => Ok(Self::Jpeg),
             [b'P', b'1'..=b'7', ..] => Ok(Self::Pnm),
             [0x93, b'N', b'U', b'M', ..] => Ok(Self::Npy),
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => Ok(Self::Npz),
             [] => Err(PictureError::unexpected("a picture", "an empty file")),
             _ => {
                 let head: Vec<String> = head.iter().take(4).map(|b| format!("{b:02x}")).collect();
                 let found = format!("a file that begins with the bytes {}", head.join(" "));
-                Err(PictureError::unexpected("PNG, JPEG, PGM, PPM or npy", found))
+                Err(PictureError::unexpected("PNG, JPEG, PGM, PPM, npy or npz", found))
             }
         }
     }
@@ -81,12 +84,12 @@ pub fn decode_rgb(bytes: &[u8]) -> Result<Image, PictureError> {
         Format::Png => png::decode_rgb(bytes),
         Format::Jpeg => jpeg::decode_rgb(bytes),
         Format::Pnm => pnm::decode_rgb(bytes),
-        Format::Npy => Err(PictureError::unexpected("a PNG, JPEG or PPM picture", "an npy array")),
+        Format::Npy | Format::Npz => Err(PictureError::unexpected("a PNG, JPEG or PPM picture", "a NumPy array")),
     }
 }
 
 /// Decodes the exact samples of a map, `[H, W]`: grey PNG of 1 to 16 bits (never stretched), the indices of a palette PNG,
-/// PGM, or a two-dimensional npy of integers from 0 to 65535.
+/// PGM, or a two-dimensional npy or npz of integers from 0 to 65535.
 ///
 /// `endian` concerns 16-bit PGM only.
 ///
@@ -97,19 +100,51 @@ pub fn decode_u16(bytes: &[u8], endian: Endian) -> Result<Array2<u16>, PictureEr
         Format::Png => png::decode_u16(bytes),
         Format::Pnm => pnm::decode_u16(bytes, endian),
         Format::Npy => npy::Npy::parse(bytes)?.plane_u16(),
+        Format::Npz => npy::Npy::parse(&npz::Npz::parse(bytes)?.map(None)?)?.plane_u16(),
         Format::Jpeg => Err(PictureError::unexpected("exact samples (PNG, PGM or npy)", "a JPEG, which alters them")),
     }
 }
 
-/// As [`decode_u16`], and float npy besides: samples as `f32`, `[H, W]`.
+/// As [`decode_u16`], and float npy or npz besides: samples as `f32`, `[H, W]`.
 ///
 /// # Errors
 /// See [`decode_u16`].
 pub fn decode_f32(bytes: &[u8], endian: Endian) -> Result<Array2<f32>, PictureError> {
     match Format::of(bytes)? {
         Format::Npy => npy::Npy::parse(bytes)?.plane_f32(),
+        Format::Npz => npy::Npy::parse(&npz::Npz::parse(bytes)?.map(None)?)?.plane_f32(),
         _ => Ok(decode_u16(bytes, endian)?.mapv(f32::from)),
     }
+}
+
+/// The samples of a label map, as far as its file says what they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Map {
+    /// Numbers.
+    Ids(Array2<u16>),
+    /// Numbers, and the colour that a viewer shows for each.
+    Indexed {
+        /// The numbers.
+        ids: Array2<u16>,
+        /// Red, green, blue of 0, 1, ...
+        palette: Vec<[u8; 3]>,
+    },
+    /// Red, green and blue.
+    Colors(Array2<[u8; 3]>),
+}
+
+/// As [`decode_u16`], and colour PNG besides. `key` names the array of an npz that has several.
+pub(super) fn decode_map(bytes: &[u8], key: Option<&str>) -> Result<Map, PictureError> {
+    match Format::of(bytes)? {
+        Format::Png => png::decode_map(bytes),
+        Format::Npz => npy::Npy::parse(&npz::Npz::parse(bytes)?.map(key)?)?.plane_u16().map(Map::Ids),
+        _ => decode_u16(bytes, Endian::Big).map(Map::Ids),
+    }
+}
+
+/// Whether the first bytes are those of a format we know.
+pub(super) fn is_known(bytes: &[u8]) -> bool {
+    Format::of(bytes).is_ok()
 }
 
 /// Height and width from the header of any of the formats above.
@@ -130,6 +165,7 @@ pub fn decode_bits(bytes: &[u8]) -> Result<u32, PictureError> {
         Format::Jpeg => Ok(8),
         Format::Pnm => pnm::bits(bytes),
         Format::Npy => npy::bits(bytes),
+        Format::Npz => npy::bits(npz::Npz::parse(bytes)?.map(None)?.as_slice()),
     }
 }
 
@@ -179,6 +215,11 @@ fn size_of(mut reader: impl BufRead + Seek) -> Result<Size, PictureError> {
         Format::Jpeg => jpeg::size(reader),
         Format::Pnm => pnm::size(reader),
         Format::Npy => npy::size(reader),
+        Format::Npz => {
+            let mut bytes = Vec::new();
+            reader.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+            npy::size(npz::Npz::parse(&bytes)?.map(None)?.as_slice())
+        }
     }?;
     checked_size(size.height, size.width)
 }

@@ -152,7 +152,8 @@ impl<'a> Npy<'a> {
             Element::U64 => self.integers(self.each(u64::from_le_bytes)),
             Element::I64 => self.integers(self.each(i64::from_le_bytes)),
             element @ (Element::F16 | Element::F32 | Element::F64) => {
-                Err(PictureError::unexpected("integers", format!("an array of {element:?}")))
+                let found = format!("an array of {element:?} of shape {:?}", self.header.shape);
+                Err(PictureError::unexpected("integers (of scores, take the argmax over the classes first)", found))
             }
         }
     }
@@ -192,6 +193,11 @@ impl<'a> Npy<'a> {
 /// Height and width of a map, from the header alone.
 pub(super) fn size(mut reader: impl BufRead) -> Result<Size, PictureError> {
     plane_size(&read_header(&mut reader)?.shape)
+}
+
+/// Whether the header is that of a map.
+pub(super) fn is_map(mut reader: impl Read) -> Result<bool, PictureError> {
+    Ok(plane_size(&read_header(&mut reader)?.shape).is_ok())
 }
 
 pub(super) fn bits(mut reader: impl BufRead) -> Result<u32, PictureError> {

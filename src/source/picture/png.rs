@@ -5,7 +5,7 @@ use std::io::{BufRead, Cursor};
 use ndarray::Array2;
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, Transformations};
 
-use super::{PictureError, checked_size, image_from_samples, to_8_bits};
+use super::{Map, PictureError, checked_size, image_from_samples, to_8_bits};
 use crate::sample::{Image, Size};
 
 /// What the decoder may allocate besides the pixels: rows, the inflate window, ancillary chunks.
@@ -38,6 +38,10 @@ pub(super) fn decode_u16(bytes: &[u8]) -> Result<Array2<u16>, PictureError> {
         ColorType::Grayscale | ColorType::Indexed => Ok(()),
         _ => Err(PictureError::unexpected("a grey or palette PNG", format!("{} at {} bits", name(color), depth as u8))),
     })?;
+    unstretched(picture)
+}
+
+fn unstretched(picture: Samples) -> Result<Array2<u16>, PictureError> {
     let Size { height, width } = picture.size;
     let values: Vec<u16> = match picture.depth {
         BitDepth::Sixteen => picture.bytes.as_chunks().0.iter().map(|&b| u16::from_be_bytes(b)).collect(),
@@ -45,6 +49,36 @@ pub(super) fn decode_u16(bytes: &[u8]) -> Result<Array2<u16>, PictureError> {
         depth => unpack(&picture.bytes, depth as u32, picture.size),
     };
     Array2::from_shape_vec((height, width), values).map_err(|_| damaged("the samples do not fill the picture"))
+}
+
+/// The samples of a label map and what the file says of them.
+pub(super) fn decode_map(bytes: &[u8]) -> Result<Map, PictureError> {
+    let mut palette = Vec::new();
+    let picture = decode_with_palette(bytes, Transformations::IDENTITY, |_, _| Ok(()), &mut palette)?;
+    let (size, color, depth) = (picture.size, picture.color, picture.depth);
+    let found = || format!("{} at {} bits", name(color), depth as u8);
+    match (color, depth) {
+        (ColorType::Grayscale, _) => Ok(Map::Ids(unstretched(picture)?)),
+        (ColorType::Indexed, _) => {
+            let (colors, _) = palette.as_chunks::<3>();
+            Ok(Map::Indexed { palette: colors.to_vec(), ids: unstretched(picture)? })
+        }
+        (ColorType::Rgb, BitDepth::Eight) => {
+            let (colors, _) = picture.bytes.as_chunks::<3>();
+            let colors = Array2::from_shape_vec((size.height, size.width), colors.to_vec());
+            colors.map(Map::Colors).map_err(|_| damaged("the pixels do not fill the picture"))
+        }
+        (ColorType::Rgba, BitDepth::Eight) => {
+            let (pixels, _) = picture.bytes.as_chunks::<4>();
+            if pixels.iter().any(|p| p[3] != 255) {
+                return Err(PictureError::unexpected("opaque colours", "RGB with transparent pixels"));
+            }
+            let colors = pixels.iter().map(|&[r, g, b, _]| [r, g, b]).collect();
+            let colors = Array2::from_shape_vec((size.height, size.width), colors);
+            colors.map(Map::Colors).map_err(|_| damaged("the pixels do not fill the picture"))
+        }
+        _ => Err(PictureError::unexpected("grey, palette or 8-bit RGB", found())),
+    }
 }
 
 /// Samples of 1, 2 or 4 bits, leftmost in the high bits; every row starts on a byte.
@@ -85,6 +119,16 @@ fn decode(
     transform: Transformations,
     accept: impl FnOnce(ColorType, BitDepth) -> Result<(), PictureError>,
 ) -> Result<Samples, PictureError> {
+    decode_with_palette(bytes, transform, accept, &mut Vec::new())
+}
+
+/// As [`decode`]; the palette, red, green and blue in turn, is put into `palette`.
+fn decode_with_palette(
+    bytes: &[u8],
+    transform: Transformations,
+    accept: impl FnOnce(ColorType, BitDepth) -> Result<(), PictureError>,
+    palette: &mut Vec<u8>,
+) -> Result<Samples, PictureError> {
     let mut options = DecodeOptions::default();
     options.set_ignore_checksums(false);
     options.set_skip_ancillary_crc_failures(false); // a damaged type byte turns any chunk into an ancillary one
@@ -98,6 +142,7 @@ fn decode(
     accept(info.color_type, info.bit_depth)?;
 
     let mut reader = decoder.read_info().map_err(damaged)?;
+    palette.extend_from_slice(reader.info().palette.as_deref().unwrap_or_default());
     let n_bytes = reader.output_buffer_size().ok_or_else(|| damaged("the size overflows"))?;
     let mut samples = vec![0; n_bytes];
     let frame = reader.next_frame(&mut samples).map_err(damaged)?;

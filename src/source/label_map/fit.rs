@@ -1,0 +1,107 @@
+use crate::sample::{Size, Window};
+
+/// A map that was not made for the picture of its sample.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a map of the sample, {grid}{}, or a smaller one of the same shape; found {found}", whole(.crop))]
+pub struct Misfit {
+    /// Size of the map.
+    pub found: Size,
+    /// Size of the sample.
+    pub grid: Size,
+    /// What the sample is of its source picture.
+    pub crop: Option<Window>,
+}
+
+fn whole(crop: &Option<Window>) -> String {
+    crop.map_or_else(String::new, |w| {
+        format!(", or of its whole source picture, of which rows from {} and columns from {} are stored", w.top, w.left)
+    })
+}
+
+/// How a map comes to lie on its sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// It is a map of the sample.
+    Same,
+    /// It is a map of the whole source picture; this part of it is stored.
+    Window(Window),
+    /// It is a smaller map of the sample, to be enlarged by nearest neighbour with half-pixel centres.
+    Enlarge,
+}
+
+/// Decides how a map of size `map` comes to lie on a sample of size `grid`, which is `crop` of its source picture.
+///
+/// # Errors
+/// The map belongs to another picture.
+pub fn place(map: Size, grid: Size, crop: Option<Window>) -> Result<Placement, Misfit> {
+    if map == grid {
+        return Ok(Placement::Same);
+    }
+    if let Some(window) = crop.filter(|w| is_whole(map, *w)) {
+        return Ok(Placement::Window(window));
+    }
+    let is_smaller = map.height <= grid.height && map.width <= grid.width;
+    // Sizes are rounded when a network shrinks: one pixel more or less of the map is the same shape.
+    let (a, b) = (map.height * grid.width, map.width * grid.height);
+    if is_smaller && a.abs_diff(b) <= grid.height.max(grid.width) {
+        return Ok(Placement::Enlarge);
+    }
+    Err(Misfit { found: map, grid, crop })
+}
+
+/// Whether `map` can be the picture that `window` was cut from: it reaches beyond the window where that lies inside, and
+/// where the window pads, it is what padding above and on both sides leaves.
+fn is_whole(map: Size, window: Window) -> bool {
+    let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let covers = |len: usize, start: i64, window: usize| signed(len) >= start.saturating_add(signed(window));
+    let rows = match window.top {
+        top @ 0.. => covers(map.height, top, window.height),
+        top => signed(map.height) == signed(window.height).saturating_add(top),
+    };
+    let columns = match window.left {
+        left @ 0.. => covers(map.width, left, window.width),
+        left => (0..=1).contains(
+            &(signed(map.width).saturating_sub(signed(window.width).saturating_add(2 * left.max(-(1 << 40))))),
+        ),
+    };
+    rows && columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRID: Size = Size::new(480, 640);
+
+    #[test]
+    fn smaller_maps_of_the_same_shape_are_enlarged() {
+        assert_eq!(place(GRID, GRID, None), Ok(Placement::Same));
+        assert_eq!(place(Size::new(120, 160), GRID, None), Ok(Placement::Enlarge));
+        // Stride 4 of 375 x 1242 is 93.75 x 310.5.
+        let kitti = Size::new(375, 1242);
+        for map in [Size::new(94, 311), Size::new(93, 310), Size::new(94, 310)] {
+            assert_eq!(place(map, kitti, None), Ok(Placement::Enlarge), "{map}");
+        }
+        for map in [Size::new(120, 120), Size::new(640, 480), Size::new(960, 1280)] {
+            assert!(place(map, GRID, None).is_err(), "{map}");
+        }
+    }
+
+    #[test]
+    fn maps_of_the_whole_picture_are_cut_like_it() {
+        let crop = Window { top: 23, left: 13, height: 352, width: 1216 };
+        let grid = crop.size();
+        assert_eq!(place(Size::new(375, 1242), grid, Some(crop)), Ok(Placement::Window(crop)));
+        assert!(place(Size::new(375, 1242), grid, None).is_err());
+        assert!(place(Size::new(370, 1224), grid, Some(crop)).is_err(), "too small for the window");
+        let padded = Window { top: -5, left: -9, height: 375, width: 1242 };
+        assert_eq!(place(Size::new(370, 1224), padded.size(), Some(padded)), Ok(Placement::Window(padded)));
+        assert!(place(Size::new(369, 1224), padded.size(), Some(padded)).is_err());
+    }
+
+    #[test]
+    fn the_message_tells_both_sizes() {
+        let error = place(Size::new(10, 10), GRID, None).unwrap_err().to_string();
+        assert!(error.contains("480x640") && error.contains("10x10"), "{error}");
+    }
+}
