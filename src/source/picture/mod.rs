@@ -19,7 +19,7 @@ pub mod npz;
 mod png;
 mod pnm;
 
-use std::io::{BufRead, BufReader, Seek};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
 use ndarray::Array2;

@@ -95,7 +95,7 @@ impl Member<'_> {
 
     fn read(&self) -> Result<Vec<u8>, PictureError> {
         if self.n_bytes > MAX_FILE_BYTES {
-            return Err(PictureError::TooLong { bytes: self.n_bytes });
+            return Err(damaged(format!("{}: {} bytes are more than any map has", self.key, self.n_bytes)));
         }
         let mut bytes = Vec::new();
         let whole = self.reader().take(self.n_bytes + 1).read_to_end(&mut bytes);
@@ -140,7 +140,7 @@ fn read_entry(bytes: &[u8], at: usize) -> Result<(Option<Member<'_>>, usize), Pi
         return Err(PictureError::unexpected("members that are stored or deflated", found));
     }
     if [packed, n_bytes, local].contains(&u32::MAX) {
-        return Err(PictureError::TooLong { bytes: u32::MAX.into() });
+        return Err(PictureError::unexpected("an archive of less than 4 GiB", format!("{key} in a larger one")));
     }
     let data = local_data(bytes, local as usize, packed as usize)
         .ok_or_else(|| damaged(format!("{key}: its data are cut short")))?;
