@@ -1,6 +1,7 @@
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use super::geometry::{self, Size, Window, standard};
+use super::select;
 
 /// The id of pixels that have no class.
 pub const IGNORE: u8 = 255;
@@ -16,12 +17,23 @@ macro_rules! byte_map {
             /// Takes `[H, W]` values as they are.
             #[must_use]
             pub fn new(values: Array2<u8>) -> Self {
-                Self(standard(values))            }
+                Self(standard(values))
+            }
 
             /// The values.
             #[must_use]
             pub fn values(&self) -> ArrayView2<'_, u8> {
                 self.0.view()
+            }
+
+            /// The values, to be written.
+            pub fn values_mut(&mut self) -> ArrayViewMut2<'_, u8> {
+                self.0.view_mut()
+            }
+
+            /// Takes the pixels of `from` where the mask, row after row, is true.
+            pub(crate) fn take_where(&mut self, mask: &[bool], from: &Self) {
+                select::planes(mask, self.0.as_slice_mut(), from.0.as_slice());
             }
 
             /// Height and width.

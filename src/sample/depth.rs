@@ -2,6 +2,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::geometry::{self, Size, Window, nearest, standard};
+use super::select;
 
 /// Depth along the optical axis in metres, `[H, W]`; 0 = no measurement. Every value is finite and not negative.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +69,11 @@ impl Depth {
     #[must_use]
     pub fn metres(&self) -> ArrayView2<'_, f32> {
         self.0.view()
+    }
+
+    /// Takes the pixels of `from` where the mask, row after row, is true.
+    pub(crate) fn take_where(&mut self, mask: &[bool], from: &Self) {
+        select::planes(mask, self.0.as_slice_mut(), from.0.as_slice());
     }
 
     /// Height and width.

@@ -1,9 +1,10 @@
 use std::borrow::Cow;
 
 use fast_image_resize as fir;
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array2, Array3, ArrayViewMut3, Axis};
 
 use super::geometry::{self, Size, Window, standard};
+use super::select;
 
 /// An sRGB picture, `[3, H, W]`, planar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,23 @@ impl Image {
     #[must_use]
     pub fn planes(&self) -> &Array3<u8> {
         &self.0
+    }
+
+    /// The pixels, to be written.
+    pub fn planes_mut(&mut self) -> ArrayViewMut3<'_, u8> {
+        self.0.view_mut()
+    }
+
+    /// Takes the pixels of `from` where the mask, row after row, is true.
+    pub(crate) fn take_where(&mut self, mask: &[bool], from: &Self) {
+        select::planes(mask, self.0.as_slice_mut(), from.0.as_slice());
+    }
+
+    /// Takes `grey` in all three channels where the mask is true.
+    pub(crate) fn take_grey_where(&mut self, mask: &[bool], grey: &[u8]) {
+        for mut plane in self.0.axis_iter_mut(Axis(0)) {
+            select::planes(mask, plane.as_slice_mut(), Some(grey));
+        }
     }
 
     /// The red, green and blue of one pixel.
