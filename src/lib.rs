@@ -5,6 +5,7 @@ pub mod cli;
 pub mod file;
 pub mod label;
 pub mod mix;
+pub mod relabel;
 pub mod run;
 pub mod sample;
 pub mod shard;

@@ -1,5 +1,6 @@
 use std::process::ExitCode;
 
+use crate::relabel::RemapFolderError;
 use crate::run::RunError;
 use crate::source::SourceError;
 
@@ -40,6 +41,7 @@ pub(super) fn of(result: anyhow::Result<Exit>) -> Exit {
     eprintln!("sdprep: {}", message(&error));
     let usage = error.is::<Usage>()
         || matches!(error.downcast_ref(), Some(SourceError::Usage(_)))
+        || matches!(error.downcast_ref(), Some(RemapFolderError::Source(SourceError::Usage(_))))
         || matches!(error.downcast_ref(), Some(RunError::Occupied { .. }));
     if usage { Exit::Usage } else { Exit::Failed }
 }

@@ -5,6 +5,7 @@ mod diff;
 mod exit;
 mod export;
 mod inspect;
+mod labels;
 mod output;
 mod reference;
 mod report;
@@ -63,6 +64,9 @@ enum Command {
     /// Make scenes with exact depth and classes; no download needed
     #[command(subcommand)]
     Synth(synth::Command),
+    /// Merge pseudo labels into a set; carry labels into another class set
+    #[command(subcommand)]
+    Labels(labels::Labels),
     /// Check every checksum and content hash of a set
     Verify(verify::Args),
     /// Say what is in a set
@@ -113,6 +117,7 @@ fn dispatch(command: Command, output: &Output) -> Result<Exit> {
     match command {
         Command::Convert(command) => command.run(output),
         Command::Synth(command) => command.run(output),
+        Command::Labels(command) => command.run(output),
         Command::Verify(arguments) => arguments.run(output),
         Command::Inspect(arguments) => arguments.run(output),
         Command::Stats(arguments) => arguments.run(output),

@@ -6,17 +6,17 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Usage};
 use super::output::{Output, bytes};
-use crate::run::{Outcome, Part, RunOptions, convert, estimate};
+use crate::run::{Derivation, Estimate, Outcome, Part, RunOptions, convert, derive, estimate, estimate_derived};
 use crate::shard::DepthEncoding;
-use crate::source::Source;
+use crate::source::{Header, Source};
 
-/// Options of every command that makes a set.
+/// Options of every command that makes a set from the samples of another or of a data set.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
-pub(super) struct RunArgs {
+pub(super) struct MakeArgs {
     /// Folder of the set [default: shards/NAME]
     #[arg(long, short, value_name = "SET")]
-    pub(super) out: Option<PathBuf>,
+    out: Option<PathBuf>,
     /// Delete the set that is there and start over
     #[arg(long)]
     force: bool,
@@ -32,6 +32,14 @@ pub(super) struct RunArgs {
     /// Say how many samples, bytes and minutes, measured on a few samples; write nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Options of every command that makes all arrays of a set.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) make: MakeArgs,
     /// How depth is stored: metres, or 16-bit steps of --depth-step metres
     #[arg(long, value_enum, default_value = "float32", value_name = "TYPE")]
     depth_dtype: DepthDtype,
@@ -59,13 +67,13 @@ pub(super) fn fraction(text: &str) -> Result<f64, String> {
     value.ok_or_else(|| format!("expected a number or a fraction such as 1/256, found {text:?}"))
 }
 
-impl RunArgs {
-    /// The folder of the set, and how to make it.
+impl MakeArgs {
+    /// The folder that was named, for commands that make something else than a set.
+    pub(super) fn folder(&self, missing: &str) -> Result<&Path> {
+        Ok(self.out.as_deref().ok_or_else(|| Usage(missing.to_owned()))?)
+    }
+
     fn options(&self, output: &Output) -> Result<RunOptions> {
-        let depth = match self.depth_dtype {
-            DepthDtype::Float32 => DepthEncoding::F32,
-            DepthDtype::Uint16 => DepthEncoding::U16 { scale_factor: self.depth_step },
-        };
         let part = match self.part {
             Some(part) => part,
             None => scheduled_part(|name| std::env::var(name).ok())?.unwrap_or(Part::WHOLE),
@@ -75,49 +83,84 @@ impl RunArgs {
             part,
             force: self.force,
             strict: self.strict,
-            depth,
-            samples_per_shard: usize::from(self.samples_per_shard),
+            ..RunOptions::default()
         })
     }
 
+    /// What was named, or the usual place.
+    pub(super) fn out(&self, usual: impl AsRef<Path>) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| usual.as_ref().to_owned())
+    }
+
+    /// Makes a set that differs from its parent in its labels. `None` after a dry run, which has been told.
+    pub(super) fn derive(
+        &self,
+        derivation: &dyn Derivation,
+        name: &str,
+        verb: &'static str,
+        output: &Output,
+    ) -> Result<Option<(PathBuf, Outcome)>> {
+        let (options, out) = (self.options(output)?, self.out(Path::new("shards").join(name)));
+        if self.dry_run {
+            tell_estimate(&estimate_derived(derivation, &options)?, &out, output)?;
+            return Ok(None);
+        }
+        say_plan(derivation.header(), derivation.entries().len(), &options, &out, output);
+        let outcome = derive(derivation, &out, &options, &output.bar(verb))?;
+        Ok(Some((out, outcome)))
+    }
+}
+
+impl RunArgs {
     /// Makes the set, or says what it would be. `name` is the folder below `shards/` when `--out` is not given.
     pub(super) fn run(&self, source: &dyn Source, name: &str, output: &Output) -> Result<Exit> {
-        let options = self.options(output)?;
-        let out = self.out.clone().unwrap_or_else(|| Path::new("shards").join(name));
-        if self.dry_run {
-            let estimate = estimate(source, &options)?;
-            let text = format!(
-                "would make {}: {} samples, {} ({} before compression), about {}; {} of {} tried samples are bad",
-                out.display(),
-                estimate.n_samples,
-                bytes(estimate.stored_bytes),
-                bytes(estimate.raw_bytes),
-                indicatif::HumanDuration(Duration::from_secs_f64(estimate.seconds)),
-                estimate.n_bad,
-                estimate.n_tried,
-            );
-            output.result(text, &estimate)?;
+        let depth = match self.depth_dtype {
+            DepthDtype::Float32 => DepthEncoding::F32,
+            DepthDtype::Uint16 => DepthEncoding::U16 { scale_factor: self.depth_step },
+        };
+        let samples_per_shard = usize::from(self.samples_per_shard);
+        let options = RunOptions { depth, samples_per_shard, ..self.make.options(output)? };
+        let out = self.make.out(Path::new("shards").join(name));
+        if self.make.dry_run {
+            tell_estimate(&estimate(source, &options)?, &out, output)?;
             return Ok(Exit::Done);
         }
-        let header = source.header();
-        output.say(format_args!(
-            "{}, split {}: {} samples of {} -> {}",
-            header.dataset,
-            header.split,
-            source.entries().len(),
-            header.size,
-            out.display()
-        ));
-        if options.part != Part::WHOLE {
-            output.say(format_args!("part {}", options.part));
-        }
+        say_plan(source.header(), source.entries().len(), &options, &out, output);
         let outcome = convert(source, &out, &options, &output.bar("converting"))?;
-        report(&outcome, &out, output)?;
+        output.result(told_outcome(&outcome, &out, output), &outcome)?;
         Ok(if outcome.quarantined.is_empty() { Exit::Done } else { Exit::Findings })
     }
 }
 
-fn report(outcome: &Outcome, out: &Path, output: &Output) -> Result<()> {
+fn tell_estimate(estimate: &Estimate, out: &Path, output: &Output) -> Result<()> {
+    let text = format!(
+        "would make {}: {} samples, {} ({} before compression), about {}; {} of {} tried samples are bad",
+        out.display(),
+        estimate.n_samples,
+        bytes(estimate.stored_bytes),
+        bytes(estimate.raw_bytes),
+        indicatif::HumanDuration(Duration::from_secs_f64(estimate.seconds)),
+        estimate.n_bad,
+        estimate.n_tried,
+    );
+    output.result(text, estimate)
+}
+
+fn say_plan(header: &Header, n_samples: usize, options: &RunOptions, out: &Path, output: &Output) {
+    output.say(format_args!(
+        "{}, split {}: {n_samples} samples of {} -> {}",
+        header.dataset,
+        header.split,
+        header.size,
+        out.display()
+    ));
+    if options.part != Part::WHOLE {
+        output.say(format_args!("part {}", options.part));
+    }
+}
+
+/// Says what was bad, and returns the result in words.
+pub(super) fn told_outcome(outcome: &Outcome, out: &Path, output: &Output) -> String {
     for bad in &outcome.quarantined {
         output.say(format_args!("quarantined {:?} (row {}): {}", bad.key, bad.row, bad.fault));
     }
@@ -131,20 +174,29 @@ fn report(outcome: &Outcome, out: &Path, output: &Output) -> Result<()> {
             invalid.infinite
         ));
     }
+    let shared = outcome.shared_files;
+    if shared.total() > 0 {
+        output.say(format_args!(
+            "{} shard files shared with the old set ({} by blocks, {} by name, {} copied)",
+            shared.total(),
+            shared.reflinked,
+            shared.linked,
+            shared.copied
+        ));
+    }
     let state = match (&outcome.fingerprint, outcome.n_made) {
         (Some(fingerprint), 0) => format!("was complete already, fingerprint {fingerprint}"),
         (Some(fingerprint), _) => format!("complete, fingerprint {fingerprint}"),
         (None, _) => format!("{} shards are still missing: other parts make them", outcome.n_shards_missing),
     };
-    let text = format!(
+    format!(
         "{}: {} samples, {} made now ({}), {} quarantined; {state}",
         out.display(),
         outcome.n_samples,
         outcome.n_made,
         bytes(outcome.bytes_written),
         outcome.quarantined.len()
-    );
-    output.result(text, outcome)
+    )
 }
 
 /// The part that a scheduler gave this process.

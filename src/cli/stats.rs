@@ -11,7 +11,7 @@ use crate::file::write_atomically;
 use crate::label::LabelSpace;
 use crate::run::Progress;
 use crate::shard::{Set, find_sets};
-use crate::view::{DepthSummary, Summary, chart, of_set};
+use crate::view::{DepthSummary, Drawing, Summary, chart, of_set};
 
 /// Counts a set: how its depths spread, how much of it is measured, which share each class has.
 ///
@@ -32,7 +32,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
         if let Some(path) = &self.chart {
-            ending(path)?;
+            ending("--chart", path)?;
         }
         let paths = find_sets(&self.set)?;
         let (mut text, mut values) = (String::new(), Vec::new());
@@ -72,14 +72,21 @@ pub(super) fn named(file: &Path, set: &Path, n_sets: usize) -> PathBuf {
     file.with_file_name(format!("{}-{}.{}", part(file.file_stem()), set_name(set), part(file.extension())))
 }
 
-fn ending(path: &Path) -> Result<&str> {
+/// `svg` or `png`, as the file of this option ends.
+pub(super) fn ending<'p>(option: &str, path: &'p Path) -> Result<&'p str> {
     let ending = path.extension().and_then(|e| e.to_str()).filter(|e| matches!(*e, "svg" | "png"));
-    Ok(ending.ok_or_else(|| Usage(format!("--chart {}: expected a name that ends in .svg or .png", path.display())))?)
+    Ok(ending
+        .ok_or_else(|| Usage(format!("{option} {}: expected a name that ends in .svg or .png", path.display())))?)
 }
 
 fn draw(path: &Path, summary: &Summary, title: &str, colors: MapName) -> Result<()> {
-    let drawing = chart(summary, title, colors.into());
-    let file = if ending(path)? == "svg" { drawing.to_svg().into_bytes() } else { png(&drawing.to_rgb())? };
+    save(path, &chart(summary, title, colors.into()))
+}
+
+/// Writes a drawing as SVG if the name ends so, and else as PNG.
+pub(super) fn save(path: &Path, drawing: &Drawing) -> Result<()> {
+    let is_svg = path.extension().is_some_and(|e| e == "svg");
+    let file = if is_svg { drawing.to_svg().into_bytes() } else { png(&drawing.to_rgb())? };
     write_atomically(path, &file).with_context(|| path.display().to_string())
 }
 

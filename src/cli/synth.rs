@@ -101,7 +101,7 @@ impl Args {
     }
 
     fn target(&self, usual: &str) -> PathBuf {
-        self.run.out.clone().unwrap_or_else(|| PathBuf::from(usual))
+        self.run.make.out(usual)
     }
 
     fn write(

@@ -16,11 +16,17 @@
 
 pub mod ade20k;
 pub mod cityscapes;
+mod confusion;
+mod merge;
 pub mod nyu;
 mod remap;
+mod report;
 mod space;
 mod table;
 
+pub use confusion::Confusion;
+pub use merge::{Merge, Overrides, Prefer, Side};
 pub use remap::{NoTable, Remap, UnknownId};
+pub use report::{ClassReport, Disagreement, MergeReport, Sides};
 pub use space::{LabelSpace, UnknownSpace};
 pub use table::TableError;

@@ -286,6 +286,16 @@ impl Remap {
         self
     }
 
+    /// What the table is, for the options of a set: its name, and a hash that tells it from another of the same name.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let targets: Vec<u8> = (0..=u32::from(u16::MAX))
+            .flat_map(|id| self.id(id).map_or([0, 1], |target| [target, 0])) // 1: not listed
+            .collect();
+        let hash = xxhash_rust::xxh3::xxh3_64(&targets);
+        serde_json::json!({ "table": self.name, "space": self.space.name(), "xxh3": format!("{hash:016x}") })
+    }
+
     /// The space of the ids that come out.
     #[must_use]
     pub const fn space(&self) -> LabelSpace {
@@ -366,7 +376,7 @@ impl Remap {
 }
 
 /// The class that a cell of the user's table means.
-fn target(cell: &str, space: LabelSpace) -> Option<u8> {
+pub(super) fn target(cell: &str, space: LabelSpace) -> Option<u8> {
     match cell.parse::<i64>() {
         Ok(id) => u8::try_from(id).ok().filter(|&id| id == IGNORE || space.contains(id)),
         Err(_) if cell.is_empty() || cell == "ignore" => Some(IGNORE),

@@ -2,7 +2,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{RunError, RunOptions, in_order, make_row, specify};
+use super::job::Rows;
+use super::{Converting, RunError, RunOptions, in_order_with, specify};
+use crate::shard::{Array, Spec};
 use crate::source::Source;
 
 /// Samples that a dry run decodes and compresses.
@@ -17,9 +19,9 @@ pub struct Estimate {
     pub n_tried: usize,
     /// Of these, bad ones.
     pub n_bad: usize,
-    /// Size of the arrays before compression.
+    /// Size of the arrays before compression; those that are shared with another set are not counted.
     pub raw_bytes: u64,
-    /// Size of the set on disk.
+    /// Size of the same on disk.
     pub stored_bytes: u64,
     /// Time of the whole run with these threads.
     pub seconds: f64,
@@ -29,19 +31,25 @@ pub struct Estimate {
 ///
 /// # Errors
 /// The plan cannot be made into a set.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
 pub fn estimate(source: &dyn Source, options: &RunOptions) -> Result<Estimate, RunError> {
     let spec = specify(source, options)?;
-    let arrays = spec.arrays();
+    measure(&Converting { source, arrays: spec.arrays() }, &spec, options)
+}
+
+/// Makes a few rows, and counts.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
+pub(super) fn measure<R: Rows>(source: &R, spec: &Spec, options: &RunOptions) -> Result<Estimate, RunError> {
     let n_tried = N_PROBES.min(spec.n_samples);
     let rows: Vec<usize> = (0..n_tried).map(|i| i * spec.n_samples / n_tried).collect();
     let start = Instant::now();
     let (mut bytes, mut n_bad) = (0, 0);
-    in_order(
+    in_order_with(
         options.threads,
         &rows,
-        |row| make_row(source, row, &arrays),
-        |_, (record, chunks)| {
+        || source.state(),
+        |state, row| source.make(state, row),
+        |_, result| {
+            let (record, chunks) = result?;
             n_bad += usize::from(record.quarantined.is_some());
             bytes += chunks.iter().flatten().map(Vec::len).sum::<usize>();
             Ok::<(), RunError>(())
@@ -49,11 +57,12 @@ pub fn estimate(source: &dyn Source, options: &RunOptions) -> Result<Estimate, R
     )?;
     let scale = spec.n_samples as f64 / n_tried as f64;
     let seconds = start.elapsed().max(Duration::from_nanos(1)).as_secs_f64() * scale;
+    let sample_bytes: usize = source.arrays().iter().map(Array::n_bytes).sum();
     Ok(Estimate {
         n_samples: spec.n_samples,
         n_tried,
         n_bad,
-        raw_bytes: (spec.n_samples * spec.sample_bytes()) as u64,
+        raw_bytes: (spec.n_samples * sample_bytes) as u64,
         stored_bytes: (bytes as f64 * scale) as u64,
         seconds,
     })

@@ -1,28 +1,34 @@
 //! Executes a plan: decode and compress on all cores, write in row order, resume after a crash, quarantine what is
 //! bad. The bytes written do not depend on threads, partition or interruptions.
 
+mod derive;
 mod estimate;
+mod job;
 mod ordered;
 mod part;
 mod progress;
+mod shared;
 mod workspace;
 
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::sample::{Fault, Invalid};
-use crate::shard::{DepthEncoding, Encoder, FORMAT_VERSION, Record, SetError, ShardWriter, Spec};
+use crate::sample::{Entry, Fault, Invalid};
+use crate::shard::{Array, DepthEncoding, Encoder, FORMAT_VERSION, Record, SetError, SharedFiles, Spec};
 use crate::source::{Header, Source};
 
+pub use derive::{Derivation, DeriveError, NewLabels, derive, estimate_derived};
 pub use estimate::{Estimate, estimate};
-pub use ordered::in_order;
+use job::{Row, Rows, execute};
+pub use ordered::{in_order, in_order_with};
 pub use part::{Part, PartError};
 pub use progress::{Progress, Silent};
-use workspace::Workspace;
+use shared::Shared;
 
 /// How to run, as opposed to what to make: nothing here but `depth` and `samples_per_shard` decides a byte.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +70,7 @@ pub enum RunError {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The output folder holds something else.
     #[error("{}: {reason}", path.display())]
@@ -93,7 +99,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    pub(super) fn io((path, source): (PathBuf, std::io::Error)) -> Self {
+    pub(super) fn io((path, source): (PathBuf, io::Error)) -> Self {
         Self::Io { path, source }
     }
 }
@@ -123,6 +129,8 @@ pub struct Outcome {
     pub invalid_depth: Invalid,
     /// Bytes of the shards written by this run.
     pub bytes_written: u64,
+    /// Shard files that this run took over from the parent of a derived set.
+    pub shared_files: SharedFiles,
     /// Shards still missing, which are other parts' work. Zero means the set is complete.
     pub n_shards_missing: usize,
     /// Fingerprint of the complete set.
@@ -134,8 +142,11 @@ pub struct Outcome {
 /// # Errors
 /// No sample, keys that are not unique or not usable, numbers outside the limits.
 pub fn specify(source: &dyn Source, options: &RunOptions) -> Result<Spec, RunError> {
-    let Header { dataset, split, label_space, size, fields, options: effective } = source.header().clone();
-    let entries = source.entries();
+    specify_rows(source.header(), source.entries(), options)
+}
+
+fn specify_rows(header: &Header, entries: &[Entry], options: &RunOptions) -> Result<Spec, RunError> {
+    let Header { dataset, split, label_space, size, fields, options: effective } = header.clone();
     if entries.is_empty() {
         return Err(RunError::Plan("there is no sample to convert".into()));
     }
@@ -180,87 +191,62 @@ pub fn convert(
     progress: &dyn Progress,
 ) -> Result<Outcome, RunError> {
     let spec = specify(source, options)?;
-    let workspace = Workspace::prepare(out, &spec, options.force)?;
-    let pending: Vec<usize> =
-        (0..spec.n_shards()).filter(|&s| options.part.has(s) && !workspace.is_made(&spec, s)).collect();
-    if workspace.is_complete()? {
-        return workspace.outcome(&spec, options.part, 0, 0);
-    }
-    let (n_made, bytes) = make_shards(source, &spec, &workspace, &pending, options, progress)?;
-    workspace.complete(&spec)?;
-    workspace.outcome(&spec, options.part, n_made, bytes)
+    let rows = Converting { source, arrays: spec.arrays() };
+    execute(&rows, &spec, out, options, progress)
 }
 
-fn make_shards(
-    source: &dyn Source,
-    spec: &Spec,
-    workspace: &Workspace,
-    shards: &[usize],
-    options: &RunOptions,
-    progress: &dyn Progress,
-) -> Result<(usize, u64), RunError> {
-    let rows: Vec<usize> = shards.iter().flat_map(|&s| spec.rows(s)).collect();
-    let responsible = (0..spec.n_shards()).filter(|&s| options.part.has(s)).map(|s| spec.rows(s).len()).sum::<usize>();
-    progress.begin(responsible, responsible - rows.len());
-    let arrays = spec.arrays();
-    let mut open: Option<(ShardWriter, Vec<Record>)> = None;
-    let mut bytes = 0;
-    let produce = |row: usize| make_row(source, row, &arrays);
-    let consume = |row: usize, (record, chunks): Row| {
-        if options.strict
-            && let Some(fault) = record.quarantined
-        {
-            return Err(RunError::Strict { key: record.entry.key, row, fault: Box::new(fault) });
-        }
-        let shard = row / spec.samples_per_shard;
-        let (mut writer, mut records) = match open.take() {
-            Some(open) => open,
-            None => (workspace.begin_shard(spec, &arrays, shard)?, Vec::new()),
+/// The rows of a source, every array made from them.
+struct Converting<'a> {
+    source: &'a dyn Source,
+    arrays: Vec<Array>,
+}
+
+impl Rows for Converting<'_> {
+    type State<'s>
+        = io::Result<Encoder<'s>>
+    where
+        Self: 's;
+
+    fn arrays(&self) -> &[Array] {
+        &self.arrays
+    }
+
+    fn shared(&self) -> Option<&Shared<'_>> {
+        None
+    }
+
+    fn state(&self) -> Self::State<'_> {
+        Encoder::new(&self.arrays)
+    }
+
+    /// Decodes and compresses one sample; whatever is wrong with it ends up in the record.
+    fn make<'s>(&'s self, encoder: &mut Self::State<'s>, row: usize) -> Result<Row, RunError> {
+        let mut entry = self.source.entries()[row].clone();
+        let quarantine = |entry, fault| {
+            let record = Record { row, entry, quarantined: Some(fault), ..Record::default() };
+            Ok((record, Vec::new()))
         };
-        writer.push(&chunks).map_err(RunError::io)?;
-        records.push(record);
-        progress.advance();
-        if row + 1 == spec.rows(shard).end {
-            bytes += writer.finish().map_err(RunError::io)?;
-            workspace.journal(shard, &records)?;
-        } else {
-            open = Some((writer, records));
+        let loaded = match self.source.load(row) {
+            Ok(loaded) => loaded,
+            Err(fault) => return quarantine(entry, fault),
+        };
+        if loaded.provenance.is_some() {
+            entry.provenance = loaded.provenance;
         }
-        Ok(())
-    };
-    in_order(options.threads, &rows, produce, consume)?;
-    progress.finish();
-    Ok((rows.len(), bytes))
-}
-
-type Row = (Record, Vec<Option<Vec<u8>>>);
-
-/// Decodes and compresses one sample; whatever is wrong with it ends up in the record.
-fn make_row(source: &dyn Source, row: usize, arrays: &[crate::shard::Array]) -> Row {
-    let mut entry = source.entries()[row].clone();
-    let quarantine = |entry, fault| {
-        let record = Record { row, entry, quarantined: Some(fault), ..Record::default() };
-        (record, vec![None; arrays.len()])
-    };
-    let loaded = match source.load(row) {
-        Ok(loaded) => loaded,
-        Err(fault) => return quarantine(entry, fault),
-    };
-    if loaded.provenance.is_some() {
-        entry.provenance = loaded.provenance;
-    }
-    let encoded = Encoder::new(arrays)
-        .map_err(|e| ("image", e.to_string()))
-        .and_then(|mut e| e.encode(&loaded.sample).map_err(|e| (e.field().name(), e.to_string())));
-    match encoded {
-        Ok(encoded) => {
-            let invalid_depth = (loaded.invalid.total() > 0).then_some(loaded.invalid);
-            let hashes = encoded.hashes;
-            (Record { row, entry, crop: loaded.crop, invalid_depth, hashes, quarantined: None }, encoded.chunks)
-        }
-        Err((field, reason)) => {
-            let file = entry.source.get(field).or(entry.source.values().next()).cloned().unwrap_or_default();
-            quarantine(entry, Fault::new(file, field, reason))
+        let encoded = match encoder {
+            Ok(encoder) => encoder.encode(&loaded.sample).map_err(|e| (e.field().name(), e.to_string())),
+            Err(error) => Err(("image", format!("cannot compress: {error}"))),
+        };
+        match encoded {
+            Ok(encoded) => {
+                let invalid_depth = (loaded.invalid.total() > 0).then_some(loaded.invalid);
+                let (crop, hashes) = (loaded.crop, encoded.hashes);
+                Ok((Record { row, entry, crop, invalid_depth, hashes, ..Record::default() }, encoded.chunks))
+            }
+            Err((field, reason)) => {
+                let file = entry.source.get(field).or(entry.source.values().next()).cloned().unwrap_or_default();
+                quarantine(entry, Fault::new(file, field, reason))
+            }
         }
     }
 }

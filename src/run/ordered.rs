@@ -15,6 +15,27 @@ pub fn in_order<I, T, E>(
     threads: Option<usize>,
     items: &[I],
     produce: impl Fn(I) -> T + Sync,
+    consume: impl FnMut(I, T) -> Result<(), E>,
+) -> Result<(), E>
+where
+    I: Copy + Sync,
+    T: Send,
+{
+    in_order_with(threads, items, || (), |(), item| produce(item), consume)
+}
+
+/// As [`in_order`], with a state that `init` makes on each thread and every call of `produce` there reuses.
+///
+/// # Errors
+/// The first error of `consume`, which ends the run.
+///
+/// # Panics
+/// When `init` or `produce` panics.
+pub fn in_order_with<I, S, T, E>(
+    threads: Option<usize>,
+    items: &[I],
+    init: impl Fn() -> S + Sync,
+    produce: impl Fn(&mut S, I) -> T + Sync,
     mut consume: impl FnMut(I, T) -> Result<(), E>,
 ) -> Result<(), E>
 where
@@ -24,7 +45,8 @@ where
     let threads = threads.unwrap_or_else(rayon::current_num_threads).max(1);
     // The system refuses threads only when it is out of memory or at a limit: one thread then still does the work.
     let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(threads).build() else {
-        return items.iter().try_for_each(|&item| consume(item, produce(item)));
+        let mut state = init();
+        return items.iter().try_for_each(|&item| consume(item, produce(&mut state, item)));
     };
     let gate = Gate::new(8 * threads);
     let next = AtomicUsize::new(0);
@@ -33,13 +55,14 @@ where
         let _stop = StopOnDrop(&gate);
         for _ in 0..threads {
             let sender = sender.clone();
-            let (gate, next, produce) = (&gate, &next, &produce);
+            let (gate, next, init, produce) = (&gate, &next, &init, &produce);
             scope.spawn(move |_| {
                 let _stop = StopOnPanic(gate);
+                let mut state = init();
                 loop {
                     let n = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&item) = items.get(n) else { return };
-                    if !gate.enter(n) || sender.send((n, produce(item))).is_err() {
+                    if !gate.enter(n) || sender.send((n, produce(&mut state, item))).is_err() {
                         return;
                     }
                 }

@@ -7,11 +7,31 @@ use serde_json::Value;
 use super::{Outcome, Part, Quarantined, RunError};
 use crate::file::{read_bounded, write_through};
 use crate::sample::Invalid;
-use crate::shard::{Array, Record, Set, SetError, ShardWriter, Spec, fingerprint, read_records, write_records};
+use crate::shard::{
+    Array, Record, Set, SetError, ShardWriter, SharedFiles, Spec, fingerprint, read_records, write_records,
+};
 
 /// Holds the journal and unfinished files until the set is complete.
 const SCRATCH: &str = ".run";
 const MAX_JOURNAL: u64 = 1 << 30;
+
+/// What one run has made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Made {
+    pub(super) n_rows: usize,
+    pub(super) bytes: u64,
+    pub(super) shared: SharedFiles,
+}
+
+impl Made {
+    pub(super) const fn plus(self, other: Self) -> Self {
+        Self {
+            n_rows: self.n_rows + other.n_rows,
+            bytes: self.bytes + other.bytes,
+            shared: self.shared.plus(other.shared),
+        }
+    }
+}
 
 /// The folder of a set while it is made: `zarr.json` with `complete: false`, finished shards, and below `.run` one
 /// journal file a finished shard (the lines of `samples.jsonl` for its rows) beside what is being written.
@@ -65,6 +85,15 @@ impl Workspace {
         Ok(complete)
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where unfinished files lie.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.root.join(SCRATCH)
+    }
+
     fn journal_path(&self, shard: usize) -> PathBuf {
         self.root.join(SCRATCH).join("journal").join(format!("{shard:08}.jsonl"))
     }
@@ -76,8 +105,7 @@ impl Workspace {
     }
 
     pub(super) fn begin_shard(&self, spec: &Spec, arrays: &[Array], shard: usize) -> Result<ShardWriter, RunError> {
-        let scratch = self.root.join(SCRATCH);
-        ShardWriter::begin(&self.root, &scratch, arrays, shard, spec.samples_per_shard).map_err(RunError::io)
+        ShardWriter::begin(&self.root, &self.scratch(), arrays, shard, spec.samples_per_shard).map_err(RunError::io)
     }
 
     /// Notes that a shard is finished. Comes after its files have their names.
@@ -117,7 +145,7 @@ impl Workspace {
     }
 
     /// What is there now, seen from one part.
-    pub(super) fn outcome(&self, spec: &Spec, part: Part, n_made: usize, bytes: u64) -> Result<Outcome, RunError> {
+    pub(super) fn outcome(&self, spec: &Spec, part: Part, made: Made) -> Result<Outcome, RunError> {
         let (records, fingerprint, n_shards_missing) = if self.is_complete()? {
             let set = Set::open(&self.root)?;
             (set.records().to_vec(), Some(set.fingerprint().to_owned()), 0)
@@ -135,10 +163,11 @@ impl Workspace {
             .collect();
         Ok(Outcome {
             n_samples: spec.n_samples,
-            n_made,
+            n_made: made.n_rows,
             quarantined,
             invalid_depth: mine().filter_map(|r| r.invalid_depth).fold(Invalid::default(), Invalid::plus),
-            bytes_written: bytes,
+            bytes_written: made.bytes,
+            shared_files: made.shared,
             n_shards_missing,
             fingerprint,
         })

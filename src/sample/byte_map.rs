@@ -20,6 +20,12 @@ macro_rules! byte_map {
                 Self(standard(values))
             }
 
+            /// The same value everywhere.
+            #[must_use]
+            pub fn filled(size: Size, value: u8) -> Self {
+                Self(Array2::from_elem((size.height, size.width), value))
+            }
+
             /// The values.
             #[must_use]
             pub fn values(&self) -> ArrayView2<'_, u8> {

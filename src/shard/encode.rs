@@ -73,6 +73,31 @@ pub struct Encoded {
     pub hashes: BTreeMap<String, String>,
 }
 
+/// The fields of a sample that are to be stored, as far as it has them.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "as in Sample")]
+pub struct Values<'s> {
+    pub image: Option<&'s Image>,
+    pub depth: Option<&'s Depth>,
+    pub semantics: Option<&'s Semantics>,
+    pub confidence: Option<&'s Confidence>,
+    pub raw_depth: Option<&'s Depth>,
+    pub intrinsics: Option<Intrinsics>,
+}
+
+impl<'s> From<&'s Sample> for Values<'s> {
+    fn from(sample: &'s Sample) -> Self {
+        Self {
+            image: Some(&sample.image),
+            depth: Some(&sample.depth),
+            semantics: sample.semantics.as_ref(),
+            confidence: sample.confidence.as_ref(),
+            raw_depth: sample.raw_depth.as_ref(),
+            intrinsics: sample.intrinsics,
+        }
+    }
+}
+
 /// Compresses samples; keep one a thread, its working memory is reused.
 pub struct Encoder<'a> {
     arrays: &'a [Array],
@@ -88,11 +113,12 @@ impl<'a> Encoder<'a> {
         Ok(Self { arrays, compressor: zstd::bulk::Compressor::new(chunk::LEVEL)? })
     }
 
-    /// The chunks of a sample.
+    /// The chunks of a sample, or of those of its fields that the arrays ask for.
     ///
     /// # Errors
     /// A field is absent, of another size, or out of range.
-    pub fn encode(&mut self, sample: &Sample) -> Result<Encoded, EncodeError> {
+    pub fn encode<'s>(&mut self, sample: impl Into<Values<'s>>) -> Result<Encoded, EncodeError> {
+        let sample = sample.into();
         let mut encoded = Encoded::default();
         for array in self.arrays {
             let field = array.field;
@@ -109,15 +135,15 @@ impl<'a> Encoder<'a> {
 }
 
 /// The bytes of a field as its array holds them: C order, little endian.
-fn field_bytes<'s>(sample: &'s Sample, array: &Array) -> Result<Cow<'s, [u8]>, EncodeError> {
+fn field_bytes<'s>(sample: Values<'s>, array: &Array) -> Result<Cow<'s, [u8]>, EncodeError> {
     let field = array.field;
     let absent = EncodeError::Absent(field);
     Ok(match field {
-        Field::Image => sample.image.as_slice(),
-        Field::Depth => depth_bytes(&sample.depth, array)?,
-        Field::RawDepth => depth_bytes(sample.raw_depth.as_ref().ok_or(absent)?, array)?,
-        Field::Semantics => plane_bytes(sample.semantics.as_ref().ok_or(absent)?.values().to_slice()),
-        Field::Confidence => plane_bytes(sample.confidence.as_ref().ok_or(absent)?.values().to_slice()),
+        Field::Image => sample.image.ok_or(absent)?.as_slice(),
+        Field::Depth => depth_bytes(sample.depth.ok_or(absent)?, array)?,
+        Field::RawDepth => depth_bytes(sample.raw_depth.ok_or(absent)?, array)?,
+        Field::Semantics => plane_bytes(sample.semantics.ok_or(absent)?.values().to_slice()),
+        Field::Confidence => plane_bytes(sample.confidence.ok_or(absent)?.values().to_slice()),
         Field::Intrinsics => {
             Cow::Owned(sample.intrinsics.ok_or(absent)?.to_array().iter().flat_map(|v| v.to_le_bytes()).collect())
         }

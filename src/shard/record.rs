@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::label::Confusion;
 use crate::sample::{Entry, Fault, Invalid, Window};
 
 /// What a set says about one sample.
@@ -24,6 +25,9 @@ pub struct Record {
     /// Field -> xxh3-128 of the sample's bytes as the array holds them. Empty for a quarantined sample.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hashes: BTreeMap<String, String>,
+    /// Of a merged set: how many pixels had which ground truth and which pseudo label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Confusion>,
     /// Why the row holds only fill values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<Fault>,

@@ -14,7 +14,7 @@ use super::record::{Record, read_records};
 use super::spec::{Attributes, Spec};
 use super::{chunk, record};
 use crate::file::read_bounded;
-use crate::sample::Sample;
+use crate::sample::{Confidence, Fault, Image, Sample, Semantics};
 
 /// Largest `zarr.json` that is read.
 const MAX_METADATA: u64 = 16 << 20;
@@ -77,8 +77,21 @@ pub enum SetError {
         /// Its row.
         row: usize,
         /// Why.
-        fault: Box<crate::sample::Fault>,
+        fault: Box<Fault>,
     },
+}
+
+impl SetError {
+    /// The fault of the sample called `key`, without the path of the set, which a derived set may not hold.
+    #[must_use]
+    pub fn into_fault(self, key: impl Into<String>) -> Fault {
+        match self {
+            Self::Sample { field, reason, .. } => Fault::new(key, field.name(), reason),
+            Self::Quarantined { fault, .. } => *fault,
+            Self::Io { source, .. } => Fault::new(key, "sample", source),
+            other => Fault::new(key, "sample", other),
+        }
+    }
 }
 
 /// A complete prepared set. Reading is by row, from any thread; shard files and their indices are opened once.
@@ -241,6 +254,35 @@ impl Reader<'_> {
         Ok(Sample { image, depth, semantics, confidence, raw_depth, intrinsics })
     }
 
+    /// The picture of a row.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn image(&mut self, row: usize) -> Result<Image, SetError> {
+        let image = self.value(Field::Image, row)?.image();
+        image.ok_or_else(|| self.error(Field::Image, row, "the set has no image".into()))
+    }
+
+    /// The class ids of a row, if the set has any.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn semantics(&mut self, row: usize) -> Result<Option<Semantics>, SetError> {
+        if self.lacks(Field::Semantics) { Ok(None) } else { Ok(self.value(Field::Semantics, row)?.semantics()) }
+    }
+
+    /// The confidences of a row, if the set has any.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn confidence(&mut self, row: usize) -> Result<Option<Confidence>, SetError> {
+        if self.lacks(Field::Confidence) { Ok(None) } else { Ok(self.value(Field::Confidence, row)?.confidence()) }
+    }
+
+    fn lacks(&self, field: Field) -> bool {
+        self.set.arrays.iter().all(|a| a.field != field)
+    }
+
     fn value(&mut self, field: Field, row: usize) -> Result<Value, SetError> {
         let bytes = self.bytes(field, row)?;
         let array = self.set.arrays.iter().find(|a| a.field == field);
@@ -275,8 +317,7 @@ impl Reader<'_> {
         let mut bytes = vec![field.fill_byte(); array.n_bytes()];
         match shard.index.get(row % set.spec.samples_per_shard) {
             Some((offset, len)) => {
-                // A chunk larger than its sample could only be damage: zstd adds less than this.
-                let limit = zstd::zstd_safe::compress_bound(array.n_bytes()) + 64;
+                let limit = chunk_limit(array);
                 let len = usize::try_from(len).ok().filter(|&l| l <= limit).ok_or(format!("a chunk of {len} bytes"))?;
                 self.chunk.resize(len, 0);
                 shard.file.read_exact_at(&mut self.chunk, offset).map_err(|e| e.to_string())?;
@@ -291,6 +332,25 @@ impl Reader<'_> {
         }
     }
 
+    /// The compressed chunk of a field of a row, with its checksum; `None` when it is left out as fill.
+    ///
+    /// # Errors
+    /// The set has no such field, or the shard is lost or damaged.
+    pub fn chunk(&self, field: Field, row: usize) -> Result<Option<Vec<u8>>, SetError> {
+        let read = || {
+            let set = self.set;
+            let i = set.arrays.iter().position(|a| a.field == field).ok_or(format!("the set has no field {field}"))?;
+            let shard = set.shard(i, row / set.spec.samples_per_shard)?;
+            let Some((offset, len)) = shard.index.get(row % set.spec.samples_per_shard) else { return Ok(None) };
+            let limit = chunk_limit(&set.arrays[i]);
+            let len = usize::try_from(len).ok().filter(|&l| l <= limit).ok_or(format!("a chunk of {len} bytes"))?;
+            let mut chunk = vec![0; len];
+            shard.file.read_exact_at(&mut chunk, offset).map_err(|e| e.to_string())?;
+            Ok(Some(chunk))
+        };
+        read().map_err(|reason: String| self.error(field, row, reason))
+    }
+
     fn key(&self, row: usize) -> String {
         self.set.records.get(row).map(|r| r.entry.key.clone()).unwrap_or_default()
     }
@@ -301,6 +361,11 @@ impl Reader<'_> {
         let path = array.map(|a| set.root.join(a.shard_path(row / set.spec.samples_per_shard)));
         SetError::Sample { path: path.unwrap_or_else(|| set.root.clone()), key: self.key(row), row, field, reason }
     }
+}
+
+/// A chunk larger than its sample could only be damage: zstd adds less than this.
+fn chunk_limit(array: &Array) -> usize {
+    zstd::zstd_safe::compress_bound(array.n_bytes()) + 64
 }
 
 /// Reads the group's `zarr.json`, whether the set is complete or not.

@@ -1,6 +1,6 @@
 use std::sync::{Mutex, PoisonError};
 
-use super::set::{Reader, Set, SetError};
+use super::set::{Reader, Set};
 use crate::sample::{Fault, Invalid};
 use crate::source::{Entry, Fields, Header, Loaded, Source};
 
@@ -64,18 +64,8 @@ impl Source for SetSource<'_> {
         };
         let sample = reader.sample(index);
         self.readers().push(reader);
-        let sample = sample.map_err(|e| fault(key(), e))?;
+        let sample = sample.map_err(|e| e.into_fault(key()))?;
         let crop = self.set.records().get(index).and_then(|r| r.crop);
         Ok(Loaded { sample, crop, invalid: Invalid::default(), provenance: None })
-    }
-}
-
-/// Without the path, which a derived set may not hold.
-fn fault(key: String, error: SetError) -> Fault {
-    match error {
-        SetError::Sample { field, reason, .. } => Fault::new(key, field.name(), reason),
-        SetError::Quarantined { fault, .. } => *fault,
-        SetError::Io { source, .. } => Fault::new(key, "sample", source),
-        other => Fault::new(key, "sample", other),
     }
 }

@@ -142,21 +142,12 @@ impl Reading {
         if has_depth {
             options.insert("depth".into(), self.depth.to_json());
         }
-        options.insert("labels".into(), json!(self.labels.as_ref().map(describe)));
+        options.insert("labels".into(), json!(self.labels.as_ref().map(Remap::to_json)));
         options.insert("mirror".into(), self.mirror.into());
         options.insert("intrinsics".into(), json!(self.intrinsics.map(Intrinsics::to_array)));
         options.insert("fit".into(), self.fit.to_string().into());
         options
     }
-}
-
-/// A table by its name, and by a hash that tells it from another of the same name.
-fn describe(table: &Remap) -> Value {
-    let targets: Vec<u8> = (0..=u32::from(u16::MAX))
-        .flat_map(|id| table.id(id).map_or([0, 1], |target| [target, 0])) // 1: not listed
-        .collect();
-    let hash = xxhash_rust::xxh3::xxh3_64(&targets);
-    json!({ "table": table.name(), "space": table.space().name(), "xxh3": format!("{hash:016x}") })
 }
 
 fn path_of(root: &Path, entry: &Entry, field: &str) -> PathBuf {

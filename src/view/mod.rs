@@ -19,6 +19,7 @@
 mod chart;
 mod color;
 mod drawing;
+mod heat_map;
 pub mod of_set;
 mod panel;
 mod report;
@@ -30,6 +31,7 @@ mod text;
 pub use chart::chart;
 pub use color::{ColorMap, DepthScale, MISSING};
 pub use drawing::{Align, Drawing, Rgb};
+pub use heat_map::heat_map;
 pub use report::{Page, Section};
 pub use sheet::{Content, Row, SheetOptions, sheet};
 pub use stats::{ClassCounts, DepthStats, Stats};

@@ -22,7 +22,13 @@ use super::record::Record;
 use super::set::{Set, SetError};
 use super::spec::DepthEncoding;
 use crate::file::partial_suffix;
-use crate::sample::{Depth, Image, Sample};
+use crate::sample::{Depth, Image, Sample, Semantics};
+
+/// A map of class ids as an 8-bit grey PNG: the same ids give the same bytes.
+#[must_use]
+pub fn label_png(labels: &Semantics) -> Vec<u8> {
+    png::grey8(labels.values().as_slice().unwrap_or_default(), labels.size())
+}
 
 /// What a set is exported to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -22,7 +22,7 @@ use crate::sample::Intrinsics;
 
 pub use camera::{parse_camera, read_camera};
 pub use label_table::LabelTable;
-pub use pairing::Pairing;
+pub use pairing::{Pairing, last_number};
 pub use pattern::{Key, Pattern};
 pub use preset::{Defaults, Preset};
 

@@ -135,7 +135,8 @@ fn no_number(field: &str, pattern: &Pattern, file: &str, what: &str, instead: &s
 }
 
 /// The last run of digits without leading zeros.
-fn last_number(name: &str) -> Option<String> {
+#[must_use]
+pub fn last_number(name: &str) -> Option<String> {
     let end = name.rfind(|c: char| c.is_ascii_digit())? + 1;
     let start = name[..end]
         .rfind(|c: char| !c.is_ascii_digit())

@@ -1,0 +1,103 @@
+use std::path::{Path, PathBuf};
+
+use super::shared::Shared;
+use super::workspace::{Made, Workspace};
+use super::{Outcome, Progress, RunError, RunOptions, in_order_with};
+use crate::shard::{Array, Record, ShardWriter, Spec};
+
+/// A finished row: what is said of it, and its chunk of each array (no chunks when it is quarantined).
+pub(super) type Row = (Record, Vec<Option<Vec<u8>>>);
+
+/// Where the rows of a set come from.
+pub(super) trait Rows: Sync {
+    /// What a thread keeps from row to row.
+    type State<'s>
+    where
+        Self: 's;
+
+    /// The arrays whose chunks are made.
+    fn arrays(&self) -> &[Array];
+
+    /// The others.
+    fn shared(&self) -> Option<&Shared<'_>>;
+
+    fn state(&self) -> Self::State<'_>;
+
+    /// Makes one row. A bad sample is a quarantined row, an error ends the run.
+    fn make<'s>(&'s self, state: &mut Self::State<'s>, row: usize) -> Result<Row, RunError>;
+}
+
+/// Makes the set `out`, or what is still missing of it.
+pub(super) fn execute<R: Rows>(
+    rows: &R,
+    spec: &Spec,
+    out: &Path,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<Outcome, RunError> {
+    let workspace = Workspace::prepare(out, spec, options.force)?;
+    let pending: Vec<usize> =
+        (0..spec.n_shards()).filter(|&s| options.part.has(s) && !workspace.is_made(spec, s)).collect();
+    if workspace.is_complete()? {
+        return workspace.outcome(spec, options.part, Made::default());
+    }
+    let made = make_shards(rows, spec, &workspace, &pending, options, progress)?;
+    workspace.complete(spec)?;
+    workspace.outcome(spec, options.part, made)
+}
+
+fn make_shards<R: Rows>(
+    source: &R,
+    spec: &Spec,
+    workspace: &Workspace,
+    shards: &[usize],
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<Made, RunError> {
+    let rows: Vec<usize> = shards.iter().flat_map(|&s| spec.rows(s)).collect();
+    let responsible = (0..spec.n_shards()).filter(|&s| options.part.has(s)).map(|s| spec.rows(s).len()).sum::<usize>();
+    progress.begin(responsible, responsible - rows.len());
+    let mut open: Option<(ShardWriter, Vec<Record>)> = None;
+    let mut made = Made { n_rows: rows.len(), ..Made::default() };
+    let consume = |row: usize, result: Result<Row, RunError>| {
+        let (record, chunks) = result?;
+        if options.strict
+            && let Some(fault) = record.quarantined
+        {
+            return Err(RunError::Strict { key: record.entry.key, row, fault: Box::new(fault) });
+        }
+        let shard = row / spec.samples_per_shard;
+        let (mut writer, mut records) = match open.take() {
+            Some(open) => open,
+            None => (workspace.begin_shard(spec, source.arrays(), shard)?, Vec::new()),
+        };
+        writer.push(&chunks).map_err(RunError::io)?;
+        records.push(record);
+        progress.advance();
+        if row + 1 == spec.rows(shard).end {
+            made.bytes += writer.finish().map_err(RunError::io)?;
+            if let Some(shared) = source.shared() {
+                made = made.plus(shared.bring(workspace, spec, shard, &records)?);
+            }
+            workspace.journal(shard, &records)?;
+        } else {
+            open = Some((writer, records));
+        }
+        Ok(())
+    };
+    in_order_with(options.threads, &rows, || source.state(), |state, row| source.make(state, row), consume)?;
+    progress.finish();
+    Ok(made)
+}
+
+/// The folder without links and dots, as far as it exists.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(path), ..) => path,
+        (Err(_), Some(parent), Some(name)) => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            resolved(parent).join(name)
+        }
+        _ => path.to_owned(),
+    }
+}
