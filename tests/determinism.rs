@@ -1,11 +1,14 @@
 //! The programs themselves: the same bytes whatever the threads, the partition or the moment of a kill.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use common::tree;
 
 /// A folder of 48 made-up pictures, and the command that makes a set of it, 4 samples a shard.
 struct Pictures {
@@ -36,11 +39,6 @@ impl Pictures {
         command.stdout(Stdio::null());
         command
     }
-}
-
-fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = walkdir::WalkDir::new(root).into_iter().map(|e| e.unwrap()).filter(|e| e.file_type().is_file());
-    files.map(|e| (e.path().strip_prefix(root).unwrap().display().to_string(), fs::read(e.path()).unwrap())).collect()
 }
 
 fn run(command: &mut Command) {

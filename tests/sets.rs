@@ -1,42 +1,24 @@
 //! A set is made and read back: bytes do not depend on threads, parts or interruptions, and damage is found.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+mod common;
+
 use std::fs;
 use std::path::Path;
 
+use common::made::Made;
+use common::tree;
 use ndarray::{Array2, Array3};
-use semdepth::label::LabelSpace;
 use semdepth::run::{Part, RunError, RunOptions, Silent, convert};
-use semdepth::sample::{Depth, Entry, Fault, Fields, Image, Intrinsics, Invalid, Sample, Semantics, Size};
+use semdepth::sample::{Depth, Fields, Image, Intrinsics, Sample, Semantics, Size};
 use semdepth::shard::{DepthEncoding, Field, Set, SetError, SetSource, verify};
-use semdepth::source::{Header, Loaded, Source};
-
-/// Made-up frames; row 3 cannot be decoded, row 5 has no depth at all.
-struct Made {
-    header: Header,
-    entries: Vec<Entry>,
-}
 
 const SIZE: Size = Size::new(12, 20);
 
+/// Row 3 cannot be decoded, row 5 has no depth at all.
 fn made(n: usize) -> Made {
-    let entry = |i: usize| Entry {
-        key: format!("scene/{i:03}"),
-        source: BTreeMap::from([("image".into(), format!("{i:03}.png"))]),
-        ..Entry::default()
-    };
-    Made {
-        header: Header {
-            dataset: "made".into(),
-            split: "train".into(),
-            label_space: Some(LabelSpace::Ade20k150),
-            size: SIZE,
-            fields: Fields { intrinsics: true, ..Fields::default() },
-            options: serde_json::Map::new(),
-        },
-        entries: (0..n).map(entry).collect(),
-    }
+    let fields = Fields { intrinsics: true, ..Fields::default() };
+    Made::new(n, SIZE, fields, |i| format!("scene/{i:03}"), frame, 3)
 }
 
 fn frame(i: usize) -> Sample {
@@ -50,31 +32,8 @@ fn frame(i: usize) -> Sample {
     sample
 }
 
-impl Source for Made {
-    fn header(&self) -> &Header {
-        &self.header
-    }
-
-    fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    fn load(&self, index: usize) -> Result<Loaded, Fault> {
-        if index == 3 {
-            return Err(Fault::new("003.png", "image", "expected 12 rows, found 7"));
-        }
-        Ok(Loaded { sample: frame(index), crop: None, invalid: Invalid::default(), provenance: None })
-    }
-}
-
 fn options() -> RunOptions {
     RunOptions { samples_per_shard: 4, ..RunOptions::default() }
-}
-
-/// Every file below a folder with its bytes.
-fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = walkdir::WalkDir::new(root).into_iter().map(|e| e.unwrap()).filter(|e| e.file_type().is_file());
-    files.map(|e| (e.path().strip_prefix(root).unwrap().display().to_string(), fs::read(e.path()).unwrap())).collect()
 }
 
 fn make(out: &Path, options: &RunOptions) -> semdepth::run::Outcome {

@@ -26,6 +26,17 @@ impl Invalid {
         self.nan + self.negative + self.infinite
     }
 
+    /// Counts a value that is no depth.
+    const fn count(&mut self, metres: f32) {
+        if metres.is_nan() {
+            self.nan += 1;
+        } else if metres.is_infinite() {
+            self.infinite += 1;
+        } else {
+            self.negative += 1;
+        }
+    }
+
     /// The counts of two fields or samples together.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
@@ -43,19 +54,18 @@ impl Depth {
     pub fn from_metres(metres: Array2<f32>) -> (Self, Invalid) {
         let mut metres = standard(metres);
         let mut invalid = Invalid::default();
-        metres.mapv_inplace(|m| {
-            if m >= 0.0 && m.is_finite() {
-                return m + 0.0; // -0.0 becomes 0.0, so that equal depth has equal bytes
+        // Whole blocks are asked first: almost all of them hold nothing but depth.
+        for block in metres.as_slice_mut().unwrap_or_default().chunks_mut(256) {
+            if !block.iter().fold(true, |all, &m| all & is_depth(m)) {
+                for m in block.iter_mut().filter(|m| !is_depth(**m)) {
+                    invalid.count(*m);
+                    *m = 0.0;
+                }
             }
-            if m.is_nan() {
-                invalid.nan += 1;
-            } else if m.is_infinite() {
-                invalid.infinite += 1;
-            } else {
-                invalid.negative += 1;
+            for m in block {
+                *m += 0.0; // -0.0 becomes 0.0, so that equal depth has equal bytes
             }
-            0.0
-        });
+        }
         (Self(metres), invalid)
     }
 
@@ -126,6 +136,11 @@ impl Depth {
             .min_by_key(|&(y, x)| (2 * y).abs_diff(cy).pow(2) + (2 * x).abs_diff(cx).pow(2))
             .map(|at| self.0[at])
     }
+}
+
+/// Finite and not negative.
+fn is_depth(metres: f32) -> bool {
+    (0.0..=f32::MAX).contains(&metres)
 }
 
 /// The source pixels that output pixel `i` covers, at least one.

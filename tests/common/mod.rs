@@ -1,9 +1,11 @@
 //! What several integration tests share.
-#![allow(dead_code, unreachable_pub, clippy::panic)]
+#![allow(dead_code, unreachable_pub, clippy::panic, clippy::unwrap_used)]
 
+pub mod made;
 pub mod mutation;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// The folder of real sample files, from `SEMDEPTH_REAL_DATA`. Without the variable a test that needs them returns
 /// early; with it, whatever is missing is a failure.
@@ -14,4 +16,11 @@ pub fn real_data() -> Option<PathBuf> {
     };
     assert!(root.is_dir(), "SEMDEPTH_REAL_DATA is no folder: {}", root.display());
     Some(root)
+}
+
+/// Every file below a folder with its bytes.
+pub fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = walkdir::WalkDir::new(root).into_iter().map(|e| e.unwrap()).filter(|e| e.file_type().is_file());
+    let name = |path: &Path| path.strip_prefix(root).unwrap().display().to_string();
+    files.map(|e| (name(e.path()), std::fs::read(e.path()).unwrap())).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::transpose::{Columns, Kept};
+use super::transpose::{Columns, Element, Kept};
 use crate::source::mat::hdf5::{self, Chunk, ChunkIndex, Dataset, Scratch};
 
 /// Inflated chunks that one array may keep, in bytes, when its chunks hold more than one frame.
@@ -55,7 +55,7 @@ impl Frames {
     }
 
     /// Writes frame `n` into `planes` (`[C, H, W]` of the kept part), converting every element.
-    pub(super) fn read<T, const BYTES: usize>(
+    pub(super) fn read<T: Element, const BYTES: usize>(
         &self,
         n: usize,
         planes: &mut [T],
@@ -94,7 +94,7 @@ impl Frames {
     }
 
     /// Writes one chunk's part of a frame, which begins at `start` (plane, column, row).
-    fn write<T, const BYTES: usize>(
+    fn write<T: Element, const BYTES: usize>(
         &self,
         start: [usize; 3],
         data: &[u8],

@@ -17,6 +17,7 @@ mod variables;
 
 use std::cell::Cell;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use ndarray::{Array2, Array3};
 
@@ -46,6 +47,8 @@ pub struct Labelled {
     depths: Frames,
     raw_depths: Option<Frames>,
     labels: Option<(Frames, Classes)>,
+    /// Buffers at rest: as many as threads have been reading at once.
+    scratches: Mutex<Vec<Scratch>>,
 }
 
 impl Labelled {
@@ -111,6 +114,7 @@ impl Labelled {
             depths,
             raw_depths,
             labels,
+            scratches: Mutex::default(),
         })
     }
 
@@ -176,6 +180,16 @@ impl Source for Labelled {
     }
 
     fn load(&self, index: usize) -> Result<Loaded, Fault> {
+        let scratches = || self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = scratches().pop().unwrap_or_default();
+        let loaded = self.load_with(index, &mut scratch);
+        scratches().push(scratch);
+        loaded
+    }
+}
+
+impl Labelled {
+    fn load_with(&self, index: usize, scratch: &mut Scratch) -> Result<Loaded, Fault> {
         let frame = *self.frames.get(index).ok_or_else(|| {
             Fault::new(&*self.file, "samples", format_args!("there is no sample {index} of {}", self.frames.len()))
         })?;
@@ -184,17 +198,16 @@ impl Source for Labelled {
             let field = format!("{} (frame {} of MATLAB)", frames.variable(), frame + 1);
             move |reason| Fault::new(&*self.file, field, reason)
         };
-        let mut scratch = Scratch::default();
-        let image = self.image(frame, &mut scratch).map_err(fault(&self.images))?;
-        let (depth, mut invalid) = self.depth(&self.depths, frame, &mut scratch).map_err(fault(&self.depths))?;
+        let image = self.image(frame, scratch).map_err(fault(&self.images))?;
+        let (depth, mut invalid) = self.depth(&self.depths, frame, scratch).map_err(fault(&self.depths))?;
         let mut sample = Sample::new(image, depth);
         if let Some(frames) = &self.raw_depths {
-            let (raw_depth, raw_invalid) = self.depth(frames, frame, &mut scratch).map_err(fault(frames))?;
+            let (raw_depth, raw_invalid) = self.depth(frames, frame, scratch).map_err(fault(frames))?;
             sample.raw_depth = Some(raw_depth);
             invalid = invalid.plus(raw_invalid);
         }
         if let Some((frames, classes)) = &self.labels {
-            sample.semantics = Some(self.semantics(frames, classes, frame, &mut scratch).map_err(fault(frames))?);
+            sample.semantics = Some(self.semantics(frames, classes, frame, scratch).map_err(fault(frames))?);
         }
         let crop = (self.border == Border::Crop).then(|| self.border.window(GRID));
         if self.header.fields.intrinsics {

@@ -1,7 +1,38 @@
 //! MATLAB stores planes column by column; here is where columns become rows. This is the hot loop of the conversion.
 
-/// Columns moved together: a row then takes a run of elements at a time, while its cache line stays near.
-const STRIP: usize = 8;
+/// Side of the tiles that are turned at once: a row then takes a run of elements at a time.
+const TILE: usize = 8;
+
+/// A square of elements, line after line.
+type Tile<T> = [[T; TILE]; TILE];
+
+/// An element of a plane.
+pub(super) trait Element: Copy {
+    /// Turns columns into rows.
+    fn transpose(tile: Tile<Self>) -> Tile<Self> {
+        std::array::from_fn(|y| std::array::from_fn(|x| tile[x][y]))
+    }
+}
+
+impl Element for f32 {}
+#[cfg(test)]
+impl Element for u16 {}
+
+impl Element for u8 {
+    /// Exchanges the off-diagonal quarters of the tile, then of each quarter, then of each of theirs, eight bytes at a
+    /// time.
+    fn transpose(tile: Tile<Self>) -> Tile<Self> {
+        let mut lines = tile.map(u64::from_le_bytes);
+        for (side, mask) in [(4, 0x0000_0000_FFFF_FFFF), (2, 0x0000_FFFF_0000_FFFF), (1, 0x00FF_00FF_00FF_00FF)] {
+            for y in (0..TILE).filter(|y| y & side == 0) {
+                let differing = (lines[y] >> (8 * side) ^ lines[y + side]) & mask;
+                lines[y] ^= differing << (8 * side);
+                lines[y + side] ^= differing;
+            }
+        }
+        lines.map(u64::to_le_bytes)
+    }
+}
 
 /// A rectangle of a plane that is stored column by column.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +59,7 @@ pub(super) struct Kept {
 impl<const BYTES: usize> Columns<'_, BYTES> {
     /// Writes the part of the rectangle that is kept into `plane`, row by row. `None` when the data is too short, which
     /// the caller has ruled out.
-    pub(super) fn write<T>(
+    pub(super) fn write<T: Element>(
         &self,
         plane: &mut [T],
         kept: Kept,
@@ -46,40 +77,59 @@ impl<const BYTES: usize> Columns<'_, BYTES> {
         }
         let rows = plane.get_mut((y_start - kept.top) * kept.width..(y_end - kept.top) * kept.width)?;
         let mut x = x_start;
-        while x + STRIP <= x_end {
-            let mut strip = [[].as_slice(); STRIP];
+        while x + TILE <= x_end {
+            let mut strip = [[].as_slice(); TILE];
             for (i, slot) in strip.iter_mut().enumerate() {
                 *slot = column(x + i)?;
             }
             write_strip(rows, kept.width, x - kept.left, strip, convert);
-            x += STRIP;
+            x += TILE;
         }
         for x in x..x_end {
-            write_strip(rows, kept.width, x - kept.left, [column(x)?], convert);
+            write_column(rows, kept.width, x - kept.left, column(x)?, convert);
         }
         Some(())
     }
 }
 
-/// Writes `N` neighbouring columns of equal length.
+/// Writes neighbouring columns of equal length, tile by tile.
 #[inline]
-fn write_strip<T, const N: usize, const BYTES: usize>(
+fn write_strip<T: Element, const BYTES: usize>(
     rows: &mut [T],
     width: usize,
     x: usize,
-    strip: [&[[u8; BYTES]]; N],
+    strip: [&[[u8; BYTES]]; TILE],
+    convert: impl Fn([u8; BYTES]) -> T + Copy,
+) {
+    let tiles = strip.map(|column| column.as_chunks::<TILE>().0);
+    let n_tiles = tiles.iter().map(|column| column.len()).min().unwrap_or(0);
+    // Equal lengths that the compiler can see: no check is left inside the loop.
+    let tiles = tiles.map(|column| column.get(..n_tiles).unwrap_or_default());
+    let mut blocks = rows.chunks_exact_mut(TILE * width.max(1));
+    for (n, block) in blocks.by_ref().take(n_tiles).enumerate() {
+        let tile = T::transpose(tiles.map(|column| column[n].map(convert)));
+        for (row, line) in block.chunks_exact_mut(width).zip(tile) {
+            if let Some(place) = row.get_mut(x..).and_then(<[T]>::first_chunk_mut) {
+                *place = line;
+            }
+        }
+    }
+    let rest = blocks.into_remainder();
+    for (i, column) in strip.iter().enumerate() {
+        write_column(rest, width, x + i, column.get(n_tiles * TILE..).unwrap_or_default(), convert);
+    }
+}
+
+/// Writes a single column.
+fn write_column<T, const BYTES: usize>(
+    rows: &mut [T],
+    width: usize,
+    x: usize,
+    column: &[[u8; BYTES]],
     convert: impl Fn([u8; BYTES]) -> T,
 ) {
-    let n_rows = rows.len() / width;
-    // Equal lengths that the compiler can see: no check is left inside the loop.
-    let strip = strip.map(|column| column.get(..n_rows).unwrap_or_default());
-    if strip.iter().any(|column| column.len() != n_rows) {
-        return;
-    }
-    for (y, row) in rows.chunks_exact_mut(width).enumerate() {
-        if let Some(place) = row.get_mut(x..).and_then(<[T]>::first_chunk_mut::<N>) {
-            *place = std::array::from_fn(|i| convert(strip[i][y]));
-        }
+    for (place, &element) in rows.iter_mut().skip(x).step_by(width.max(1)).zip(column) {
+        *place = convert(element);
     }
 }
 
@@ -104,17 +154,17 @@ mod tests {
 
     #[test]
     fn pieces_make_the_kept_part_of_the_plane() {
-        let (width, height) = (21, 13);
+        let (width, height) = (21, 33);
         for kept in [
             Kept { top: 0, left: 0, height, width },
-            Kept { top: 2, left: 3, height: 9, width: 15 },
-            Kept { top: 12, left: 20, height: 1, width: 1 },
+            Kept { top: 2, left: 3, height: 29, width: 15 },
+            Kept { top: 32, left: 20, height: 1, width: 1 },
         ] {
             let mut plane = vec![u16::MAX; kept.height * kept.width];
             for x in [(0, 9), (9, 12)] {
-                for y in [(0, 5), (5, 8)] {
-                    let data = stored(x, y, 10); // the columns of a chunk at the edge are longer than the plane
-                    let columns = Columns { data: &data, stride: 10, x, y };
+                for y in [(0, 13), (13, 20)] {
+                    let data = stored(x, y, 22); // the columns of a chunk at the edge are longer than the plane
+                    let columns = Columns { data: &data, stride: 22, x, y };
                     columns.write(&mut plane, kept, u16::from_le_bytes).unwrap();
                 }
             }
@@ -122,5 +172,12 @@ mod tests {
                 .flat_map(|y| (kept.left..kept.left + kept.width).map(move |x| (x, y)));
             assert_eq!(plane, rows.map(|(x, y)| element(x, y)).collect::<Vec<_>>(), "{kept:?}");
         }
+    }
+
+    #[test]
+    fn tiles_of_bytes_are_turned() {
+        let tile: Tile<u8> = std::array::from_fn(|x| std::array::from_fn(|y| (x * 31 + y * 7) as u8));
+        let turned = <u8 as Element>::transpose(tile);
+        assert!((0..TILE).all(|y| (0..TILE).all(|x| turned[y][x] == tile[x][y])), "{turned:?}");
     }
 }

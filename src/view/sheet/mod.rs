@@ -1,12 +1,19 @@
+//! Contact sheets: one row a sample.
+
+mod layout;
+mod legend;
+
 use image::{RgbImage, imageops};
 
+use self::layout::{BAR, CAPTION, Layout, MARGIN, QUARANTINED_HEIGHT};
+use self::legend::{draw_footer, draw_row_legend, footer_height, footer_lines, sheet_legend};
 use super::color::{ColorMap, DepthScale, MISSING, metres};
 use super::drawing::{Align, Drawing, Rgb, Style};
 use super::panel;
-use super::stats::{ClassCounts, DepthStats, Stats};
+use super::stats::{DepthStats, Stats};
 use super::text::{self, Weight};
 use crate::label::LabelSpace;
-use crate::sample::{Fault, Sample, Size};
+use crate::sample::{Fault, Sample};
 
 /// One row of a contact sheet.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,17 +92,6 @@ const HAIRLINE: Rgb = [206, 208, 212];
 const ALARM: Rgb = [176, 32, 36];
 const ALARM_GROUND: Rgb = [250, 230, 228];
 
-const MARGIN: f32 = 28.0;
-const GAP: f32 = 10.0;
-const CAPTION: f32 = 26.0;
-const ROW_GAP: f32 = 18.0;
-const LEGEND_WIDTH: f32 = 200.0;
-const LEGEND_LINE: f32 = 19.0;
-const BAR: (f32, f32) = (300.0, 14.0);
-const QUARANTINED_HEIGHT: f32 = 48.0;
-/// Pixels of a panel: 4:3 pictures become 440 x 330.
-const PANEL_AREA: f64 = 440.0 * 330.0;
-
 /// A contact sheet: one row a sample with its image, depth, raw depth, classes and confidence as far as it has them,
 /// and the names of its classes. All depths share one colour scale. Quarantined rows show why they are empty.
 #[must_use]
@@ -137,108 +133,6 @@ pub fn sheet(rows: &[Row], options: &SheetOptions) -> RgbImage {
         imageops::replace(&mut canvas, &picture, x.round() as i64, y.round() as i64);
     }
     canvas
-}
-
-/// The columns of a sheet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
-    Image,
-    Depth,
-    RawDepth,
-    Classes,
-    Confidence,
-}
-
-impl Column {
-    const ALL: [Self; 5] = [Self::Image, Self::Depth, Self::RawDepth, Self::Classes, Self::Confidence];
-
-    const fn title(self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Depth => "depth",
-            Self::RawDepth => "raw depth",
-            Self::Classes => "classes",
-            Self::Confidence => "confidence",
-        }
-    }
-
-    const fn is_in(self, sample: &Sample) -> bool {
-        match self {
-            Self::Image | Self::Depth => true,
-            Self::RawDepth => sample.raw_depth.is_some(),
-            Self::Classes => sample.semantics.is_some(),
-            Self::Confidence => sample.confidence.is_some(),
-        }
-    }
-
-    fn picture(self, sample: &Sample, size: Size, scale: &DepthScale, space: LabelSpace) -> Option<RgbImage> {
-        Some(match self {
-            Self::Image => panel::of_image(&sample.image, size),
-            Self::Depth => panel::of_depth(&sample.depth, size, scale),
-            Self::RawDepth => panel::of_depth(sample.raw_depth.as_ref()?, size, scale),
-            Self::Classes => panel::of_classes(sample.semantics.as_ref()?, size, space),
-            Self::Confidence => panel::of_confidence(sample.confidence.as_ref()?.values(), size),
-        })
-    }
-}
-
-struct Layout {
-    fields: Vec<Column>,
-    panel: Size,
-}
-
-impl Layout {
-    fn new(rows: &[Row]) -> Self {
-        let samples = || rows.iter().filter_map(Row::as_sample);
-        let any = |column: &Column| samples().any(|s| column.is_in(s));
-        let mut fields: Vec<Column> = Column::ALL.into_iter().filter(any).collect();
-        if fields.is_empty() {
-            fields = vec![Column::Image, Column::Depth];
-        }
-        let grid = samples().map(|s| s.image.size()).find(|s| s.n_pixels() > 0).unwrap_or(Size::new(3, 4));
-        let aspect = (grid.width as f64 / grid.height as f64).clamp(0.2, 8.0);
-        let side = |v: f64| v.sqrt().round() as usize;
-        Self { fields, panel: Size::new(side(PANEL_AREA / aspect), side(PANEL_AREA * aspect)) }
-    }
-
-    fn panel_width(&self) -> f32 {
-        self.panel.width as f32
-    }
-
-    fn panel_height(&self) -> f32 {
-        self.panel.height as f32
-    }
-
-    fn panel_x(&self, i: usize) -> f32 {
-        MARGIN + i as f32 * (self.panel_width() + GAP)
-    }
-
-    fn has_legend(&self) -> bool {
-        self.fields.contains(&Column::Classes)
-    }
-
-    fn width(&self) -> f32 {
-        let legend = if self.has_legend() { LEGEND_WIDTH } else { -GAP };
-        (self.panel_x(self.fields.len()) + legend + MARGIN).max(820.0)
-    }
-
-    fn header_height(&self) -> f32 {
-        MARGIN + 92.0
-    }
-
-    fn row_height(&self, row: &Row) -> f32 {
-        let panel = if row.as_sample().is_some() { self.panel_height() } else { QUARANTINED_HEIGHT };
-        CAPTION + panel + ROW_GAP
-    }
-
-    fn rows_height(&self, rows: &[Row]) -> f32 {
-        rows.iter().map(|r| self.row_height(r)).sum::<f32>() + MARGIN - ROW_GAP
-    }
-
-    /// Class names that have room beside a row.
-    fn legend_lines(&self) -> usize {
-        (self.panel_height() / LEGEND_LINE) as usize
-    }
 }
 
 fn scale<'a>(stats: impl Iterator<Item = &'a Stats>, options: &SheetOptions) -> DepthScale {
@@ -329,85 +223,11 @@ fn draw_quarantined(drawing: &mut Drawing, row: &Row, fault: &Fault, y: f32, lay
     }
 }
 
-fn draw_row_legend(drawing: &mut Drawing, classes: &ClassCounts, layout: &Layout, top: f32, space: LabelSpace) {
-    let x = layout.panel_x(layout.fields.len()) + 4.0;
-    let right = x + LEGEND_WIDTH - 4.0;
-    let found = classes.by_frequency();
-    let room = layout.legend_lines();
-    let shown = if found.len() > room { room.saturating_sub(1) } else { found.len() };
-    let n_labelled: u64 = found.iter().map(|&(_, n)| n).sum();
-    for (i, &(id, n)) in found.iter().take(shown).enumerate() {
-        let y = top + 13.0 + LEGEND_LINE * i as f32;
-        draw_class(drawing, x, y, id, space, right - 50.0);
-        let share = format!("{:.1} %", 100.0 * n as f64 / n_labelled as f64);
-        drawing.text(right, y, share, Style::regular(12.0, FAINT).aligned(Align::Right));
-    }
-    if shown < found.len() {
-        let y = top + 13.0 + LEGEND_LINE * shown as f32;
-        drawing.text(x + 19.0, y, format!("{} more", found.len() - shown), Style::regular(12.0, FAINT));
-    }
-}
-
-fn draw_class(drawing: &mut Drawing, x: f32, baseline: f32, id: u8, space: LabelSpace, right: f32) {
-    drawing.frame(x, baseline - 11.0, 12.0, 13.0, HAIRLINE);
-    drawing.rect(x, baseline - 11.0, 12.0, 13.0, space.color(id));
-    let name = text::fitted(&class_name(id, space), 12.0, Weight::Regular, right - x - 19.0);
-    drawing.text(x + 19.0, baseline, name, Style::regular(12.0, INK));
-}
-
-fn class_name(id: u8, space: LabelSpace) -> String {
-    space.class_name(id).map_or_else(|| format!("{id} (no class)"), str::to_owned)
-}
-
-/// The classes of all rows, when some row has more of them than fit beside it.
-fn sheet_legend(stats: &[Option<Stats>]) -> Vec<(u8, usize)> {
-    let classes = || stats.iter().flatten().filter_map(|s| s.classes.as_ref());
-    let most = classes().map(|c| c.by_frequency().len()).max().unwrap_or_default();
-    let all = classes().cloned().reduce(|a, b| a.merge(&b));
-    all.map(|c| c.by_frequency().into_iter().map(|(id, _)| (id, most)).collect()).unwrap_or_default()
-}
-
-type Line = Vec<(f32, u8)>;
-
-fn footer_lines(legend: &[(u8, usize)], layout: &Layout, space: LabelSpace) -> Vec<Line> {
-    if legend.first().is_none_or(|&(_, most)| most <= layout.legend_lines()) {
-        return Vec::new();
-    }
-    let mut lines: Vec<Line> = vec![Vec::new()];
-    let mut x = MARGIN;
-    for &(id, _) in legend {
-        let width = text::width(&class_name(id, space), 12.0, Weight::Regular) + 42.0;
-        if x + width > layout.width() - MARGIN && x > MARGIN {
-            lines.push(Vec::new());
-            x = MARGIN;
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push((x, id));
-        }
-        x += width;
-    }
-    lines
-}
-
-fn footer_height(lines: &[Line]) -> f32 {
-    if lines.is_empty() { 0.0 } else { 34.0 + 22.0 * lines.len() as f32 }
-}
-
-fn draw_footer(drawing: &mut Drawing, lines: &[Line], top: f32, space: LabelSpace) {
-    if !lines.is_empty() {
-        drawing.text(MARGIN, top + 12.0, "classes on this sheet", Style::bold(13.0, FAINT));
-    }
-    for (i, line) in lines.iter().enumerate() {
-        for &(x, id) in line {
-            draw_class(drawing, x, top + 36.0 + 22.0 * i as f32, id, space, f32::INFINITY);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::layout::{Column, PANEL_AREA};
     use super::*;
-    use crate::sample::{Depth, Image, Semantics};
+    use crate::sample::{Depth, Image, Semantics, Size};
     use ndarray::Array2;
 
     const SIZE: Size = Size::new(330, 440);
