@@ -1,12 +1,11 @@
-//! From a sample to the compressed chunks of its row, and back from bytes to fields.
+//! From a sample to the compressed chunks of its row.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytemuck::cast_slice;
-use ndarray::{Array2, Array3};
 
-use super::array::{Array, Dtype, Field};
+use super::array::{Array, Field};
 use super::chunk;
 use crate::sample::{Confidence, Depth, Image, Intrinsics, Sample, Semantics};
 
@@ -181,69 +180,6 @@ fn steps(metres: f32, scale_factor: f64) -> Option<u16> {
     }
     let steps = (f64::from(metres) / scale_factor).round_ties_even().max(1.0);
     (steps <= f64::from(u16::MAX)).then_some(steps as u16)
-}
-
-/// A field read back.
-pub(super) enum Value {
-    Image(Image),
-    Depth(Depth),
-    Bytes(Array2<u8>),
-    Intrinsics(Intrinsics),
-}
-
-/// Makes a field from the bytes of a row. `None` when the bytes do not fit the array's shape.
-pub(super) fn decode(array: &Array, bytes: Vec<u8>) -> Option<Value> {
-    let plane = || Some((*array.shape.first()?, *array.shape.get(1)?));
-    Some(match array.field {
-        Field::Image => {
-            let shape = (3, *array.shape.get(1)?, *array.shape.get(2)?);
-            Value::Image(Image::from_planes(Array3::from_shape_vec(shape, bytes).ok()?)?)
-        }
-        Field::Semantics | Field::Confidence => Value::Bytes(Array2::from_shape_vec(plane()?, bytes).ok()?),
-        Field::Depth | Field::RawDepth => {
-            let metres = decode_metres(array, &bytes);
-            Value::Depth(Depth::from_metres(Array2::from_shape_vec(plane()?, metres).ok()?).0)
-        }
-        Field::Intrinsics => {
-            let (words, _) = bytes.as_chunks::<8>();
-            let values: Vec<f64> = words.iter().map(|w| f64::from_le_bytes(*w)).collect();
-            Value::Intrinsics(Intrinsics::from_array(values.try_into().ok()?))
-        }
-    })
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "metres are stored as f32")]
-fn decode_metres(array: &Array, bytes: &[u8]) -> Vec<f32> {
-    let scale = array.scale_factor.unwrap_or(1.0);
-    if array.dtype == Dtype::U16 {
-        let (words, _) = bytes.as_chunks::<2>();
-        words.iter().map(|w| (f64::from(u16::from_le_bytes(*w)) * scale) as f32).collect()
-    } else {
-        let (words, _) = bytes.as_chunks::<4>();
-        words.iter().map(|w| f32::from_le_bytes(*w)).collect()
-    }
-}
-
-impl Value {
-    pub(super) fn image(self) -> Option<Image> {
-        if let Self::Image(v) = self { Some(v) } else { None }
-    }
-
-    pub(super) fn depth(self) -> Option<Depth> {
-        if let Self::Depth(v) = self { Some(v) } else { None }
-    }
-
-    pub(super) fn semantics(self) -> Option<Semantics> {
-        if let Self::Bytes(v) = self { Some(Semantics::new(v)) } else { None }
-    }
-
-    pub(super) fn confidence(self) -> Option<Confidence> {
-        if let Self::Bytes(v) = self { Some(Confidence::new(v)) } else { None }
-    }
-
-    pub(super) fn intrinsics(self) -> Option<Intrinsics> {
-        if let Self::Intrinsics(v) = self { Some(v) } else { None }
-    }
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use walkdir::WalkDir;
 
 use super::array::{Array, Field};
 use super::container::Index;
-use super::encode::{self, Value};
+use super::read::Reader;
+use super::record;
 use super::record::{Record, read_records};
 use super::spec::{Attributes, Spec};
-use super::{chunk, record};
 use crate::file::read_bounded;
-use crate::sample::{Confidence, Fault, Image, Sample, Semantics};
+use crate::sample::{Fault, Sample};
 
 /// Largest `zarr.json` that is read.
 const MAX_METADATA: u64 = 16 << 20;
@@ -106,10 +106,11 @@ pub struct Set {
     shards: Vec<Vec<OnceLock<Result<Shard, String>>>>,
 }
 
+/// An open shard file.
 #[derive(Debug)]
-struct Shard {
-    file: File,
-    index: Index,
+pub(super) struct Shard {
+    pub(super) file: File,
+    pub(super) index: Index,
 }
 
 impl Set {
@@ -180,7 +181,7 @@ impl Set {
     /// # Errors
     /// When zstd cannot allocate its context.
     pub fn reader(&self) -> io::Result<Reader<'_>> {
-        Ok(Reader { set: self, decompressor: zstd::bulk::Decompressor::new()?, chunk: Vec::new() })
+        Reader::new(self)
     }
 
     /// Reads one sample. In a loop, keep a [`reader`](Self::reader) instead.
@@ -192,7 +193,13 @@ impl Set {
         self.reader().map_err(io)?.sample(row)
     }
 
-    fn shard(&self, array: usize, shard: usize) -> Result<&Shard, String> {
+    /// The array of a field, with its position.
+    pub(super) fn array(&self, field: Field) -> Option<(usize, &Array)> {
+        self.arrays.iter().enumerate().find(|(_, array)| array.field == field)
+    }
+
+    /// One shard of the array at a position.
+    pub(super) fn shard(&self, array: usize, shard: usize) -> Result<&Shard, String> {
         let slot = self.shards.get(array).and_then(|s| s.get(shard)).ok_or("no such shard")?;
         let opened = slot.get_or_init(|| {
             let path = self.root.join(self.arrays[array].shard_path(shard));
@@ -218,154 +225,6 @@ impl Shard {
         let index = Index::parse(&tail, n, len).map_err(|e| format!("damaged shard: {e}"))?;
         Ok(Self { file, index })
     }
-}
-
-/// Reads samples of one set.
-pub struct Reader<'s> {
-    set: &'s Set,
-    decompressor: zstd::bulk::Decompressor<'static>,
-    chunk: Vec<u8>,
-}
-
-impl Reader<'_> {
-    /// All fields of a row.
-    ///
-    /// # Errors
-    /// The row is quarantined, or a chunk is lost or damaged (checksums are verified).
-    pub fn sample(&mut self, row: usize) -> Result<Sample, SetError> {
-        let set = self.set;
-        let mut image = None;
-        let mut depth = None;
-        let (mut semantics, mut confidence, mut raw_depth, mut intrinsics) = (None, None, None, None);
-        for array in &set.arrays {
-            let value = self.value(array.field, row)?;
-            match array.field {
-                Field::Image => image = value.image(),
-                Field::Depth => depth = value.depth(),
-                Field::Semantics => semantics = value.semantics(),
-                Field::Confidence => confidence = value.confidence(),
-                Field::RawDepth => raw_depth = value.depth(),
-                Field::Intrinsics => intrinsics = value.intrinsics(),
-            }
-        }
-        let (Some(image), Some(depth)) = (image, depth) else {
-            return Err(self.error(Field::Image, row, "the set has no image or no depth".into()));
-        };
-        Ok(Sample { image, depth, semantics, confidence, raw_depth, intrinsics })
-    }
-
-    /// The picture of a row.
-    ///
-    /// # Errors
-    /// As [`sample`](Self::sample).
-    pub fn image(&mut self, row: usize) -> Result<Image, SetError> {
-        let image = self.value(Field::Image, row)?.image();
-        image.ok_or_else(|| self.error(Field::Image, row, "the set has no image".into()))
-    }
-
-    /// The class ids of a row, if the set has any.
-    ///
-    /// # Errors
-    /// As [`sample`](Self::sample).
-    pub fn semantics(&mut self, row: usize) -> Result<Option<Semantics>, SetError> {
-        if self.lacks(Field::Semantics) { Ok(None) } else { Ok(self.value(Field::Semantics, row)?.semantics()) }
-    }
-
-    /// The confidences of a row, if the set has any.
-    ///
-    /// # Errors
-    /// As [`sample`](Self::sample).
-    pub fn confidence(&mut self, row: usize) -> Result<Option<Confidence>, SetError> {
-        if self.lacks(Field::Confidence) { Ok(None) } else { Ok(self.value(Field::Confidence, row)?.confidence()) }
-    }
-
-    fn lacks(&self, field: Field) -> bool {
-        self.set.arrays.iter().all(|a| a.field != field)
-    }
-
-    fn value(&mut self, field: Field, row: usize) -> Result<Value, SetError> {
-        let bytes = self.bytes(field, row)?;
-        let array = self.set.arrays.iter().find(|a| a.field == field);
-        let value = array.and_then(|a| encode::decode(a, bytes));
-        value.ok_or_else(|| self.error(field, row, "the bytes do not fit the array's shape".into()))
-    }
-
-    /// The bytes of one field of a row as its array holds them.
-    ///
-    /// # Errors
-    /// The row is quarantined, the set has no such field, or the chunk is lost or damaged.
-    pub fn bytes(&mut self, field: Field, row: usize) -> Result<Vec<u8>, SetError> {
-        let record = self.set.records.get(row);
-        if let Some(fault) = record.and_then(|r| r.quarantined.clone()) {
-            let key = self.key(row);
-            let fault = Box::new(fault);
-            return Err(SetError::Quarantined { path: self.set.root.clone(), key, row, fault });
-        }
-        let bytes = self.stored(field, row).map_err(|reason| self.error(field, row, reason))?;
-        bytes.ok_or_else(|| self.error(field, row, "the chunk is lost: it holds data but is not in its shard".into()))
-    }
-
-    /// What the array holds at a row: `None` when the chunk is left out although its content is not all fill.
-    /// Quarantined rows read as fill.
-    pub(super) fn stored(&mut self, field: Field, row: usize) -> Result<Option<Vec<u8>>, String> {
-        let set = self.set;
-        let found = set.arrays.iter().position(|a| a.field == field);
-        let (i, record) =
-            found.zip(set.records.get(row)).ok_or(format!("the set has no field {field} or no row {row}"))?;
-        let array = &set.arrays[i];
-        let shard = set.shard(i, row / set.spec.samples_per_shard)?;
-        let mut bytes = vec![field.fill_byte(); array.n_bytes()];
-        match shard.index.get(row % set.spec.samples_per_shard) {
-            Some((offset, len)) => {
-                let limit = chunk_limit(array);
-                let len = usize::try_from(len).ok().filter(|&l| l <= limit).ok_or(format!("a chunk of {len} bytes"))?;
-                self.chunk.resize(len, 0);
-                shard.file.read_exact_at(&mut self.chunk, offset).map_err(|e| e.to_string())?;
-                chunk::decode(&mut self.decompressor, &self.chunk, &mut bytes)?;
-                Ok(Some(bytes))
-            }
-            None if record.quarantined.is_some() => Ok(Some(bytes)),
-            None => {
-                let is_fill = record.hashes.get(field.name()) == Some(&chunk::content_hash(&bytes));
-                Ok(is_fill.then_some(bytes))
-            }
-        }
-    }
-
-    /// The compressed chunk of a field of a row, with its checksum; `None` when it is left out as fill.
-    ///
-    /// # Errors
-    /// The set has no such field, or the shard is lost or damaged.
-    pub fn chunk(&self, field: Field, row: usize) -> Result<Option<Vec<u8>>, SetError> {
-        let read = || {
-            let set = self.set;
-            let i = set.arrays.iter().position(|a| a.field == field).ok_or(format!("the set has no field {field}"))?;
-            let shard = set.shard(i, row / set.spec.samples_per_shard)?;
-            let Some((offset, len)) = shard.index.get(row % set.spec.samples_per_shard) else { return Ok(None) };
-            let limit = chunk_limit(&set.arrays[i]);
-            let len = usize::try_from(len).ok().filter(|&l| l <= limit).ok_or(format!("a chunk of {len} bytes"))?;
-            let mut chunk = vec![0; len];
-            shard.file.read_exact_at(&mut chunk, offset).map_err(|e| e.to_string())?;
-            Ok(Some(chunk))
-        };
-        read().map_err(|reason: String| self.error(field, row, reason))
-    }
-
-    fn key(&self, row: usize) -> String {
-        self.set.records.get(row).map(|r| r.entry.key.clone()).unwrap_or_default()
-    }
-
-    pub(super) fn error(&self, field: Field, row: usize, reason: String) -> SetError {
-        let set = self.set;
-        let array = set.arrays.iter().find(|a| a.field == field);
-        let path = array.map(|a| set.root.join(a.shard_path(row / set.spec.samples_per_shard)));
-        SetError::Sample { path: path.unwrap_or_else(|| set.root.clone()), key: self.key(row), row, field, reason }
-    }
-}
-
-/// A chunk larger than its sample could only be damage: zstd adds less than this.
-fn chunk_limit(array: &Array) -> usize {
-    zstd::zstd_safe::compress_bound(array.n_bytes()) + 64
 }
 
 /// Reads the group's `zarr.json`, whether the set is complete or not.

@@ -1,6 +1,7 @@
 use std::sync::{Mutex, PoisonError};
 
-use super::set::{Reader, Set};
+use super::read::Reader;
+use super::set::Set;
 use crate::sample::{Fault, Invalid};
 use crate::source::{Entry, Fields, Header, Loaded, Source};
 

@@ -69,26 +69,26 @@ pub fn verify(set: &Set, progress: impl Fn() + Sync) -> Verification {
     }
 }
 
-fn verify_row(set: &Set, reader: &mut super::set::Reader<'_>, row: usize) -> (usize, Vec<Finding>) {
+fn verify_row(set: &Set, reader: &mut super::read::Reader<'_>, row: usize) -> (usize, Vec<Finding>) {
     let record = &set.records()[row];
     let mut n_fill = 0;
     let mut findings = Vec::new();
+    let mut bytes = Vec::new();
     for array in set.arrays() {
         let field = array.field;
         let recorded = record.hashes.get(field.name());
-        let reason = match (reader.stored(field, row), recorded) {
+        bytes.resize(array.n_bytes(), 0);
+        let reason = match (reader.stored(field, row, &mut bytes), recorded) {
             (Err(reason), _) => Some(reason),
-            (Ok(None), _) => {
+            (Ok(false), _) => {
                 Some("the chunk is lost: it is left out, but its recorded hash is not that of fill".into())
             }
-            (Ok(Some(bytes)), None) => {
-                match (record.quarantined.is_some(), chunk::is_fill(&bytes, field.fill_byte())) {
-                    (true, true) => None,
-                    (true, false) => Some("the row is quarantined but holds data".into()),
-                    (false, _) => Some("samples.jsonl has no hash for this field".into()),
-                }
-            }
-            (Ok(Some(bytes)), Some(expected)) => {
+            (Ok(true), None) => match (record.quarantined.is_some(), chunk::is_fill(&bytes, field.fill_byte())) {
+                (true, true) => None,
+                (true, false) => Some("the row is quarantined but holds data".into()),
+                (false, _) => Some("samples.jsonl has no hash for this field".into()),
+            },
+            (Ok(true), Some(expected)) => {
                 n_fill += usize::from(chunk::is_fill(&bytes, field.fill_byte()));
                 let found = chunk::content_hash(&bytes);
                 (found != *expected).then(|| format!("content hash: expected {expected}, found {found}"))

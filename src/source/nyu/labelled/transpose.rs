@@ -7,10 +7,20 @@ const TILE: usize = 8;
 type Tile<T> = [[T; TILE]; TILE];
 
 /// An element of a plane.
-pub(super) trait Element: Copy {
+///
+/// Plain loops over arrays of constant length: closures over whole arrays (`map`, `from_fn`) stay calls here, and take
+/// three times as long.
+pub(super) trait Element: Copy + Default {
     /// Turns columns into rows.
-    fn transpose(tile: Tile<Self>) -> Tile<Self> {
-        std::array::from_fn(|y| std::array::from_fn(|x| tile[x][y]))
+    #[inline(always)]
+    fn transpose(tile: &Tile<Self>) -> Tile<Self> {
+        let mut turned = [[Self::default(); TILE]; TILE];
+        for (x, column) in tile.iter().enumerate() {
+            for (row, &element) in turned.iter_mut().zip(column) {
+                row[x] = element;
+            }
+        }
+        turned
     }
 }
 
@@ -21,16 +31,33 @@ impl Element for u16 {}
 impl Element for u8 {
     /// Exchanges the off-diagonal quarters of the tile, then of each quarter, then of each of theirs, eight bytes at a
     /// time.
-    fn transpose(tile: Tile<Self>) -> Tile<Self> {
-        let mut lines = tile.map(u64::from_le_bytes);
-        for (side, mask) in [(4, 0x0000_0000_FFFF_FFFF), (2, 0x0000_FFFF_0000_FFFF), (1, 0x00FF_00FF_00FF_00FF)] {
-            for y in (0..TILE).filter(|y| y & side == 0) {
-                let differing = (lines[y] >> (8 * side) ^ lines[y + side]) & mask;
-                lines[y] ^= differing << (8 * side);
-                lines[y + side] ^= differing;
-            }
+    #[inline(always)]
+    fn transpose(tile: &Tile<Self>) -> Tile<Self> {
+        let mut lines = [0; TILE];
+        for (line, &column) in lines.iter_mut().zip(tile) {
+            *line = u64::from_le_bytes(column);
         }
-        lines.map(u64::to_le_bytes)
+        exchange::<4>(&mut lines, 0x0000_0000_FFFF_FFFF);
+        exchange::<2>(&mut lines, 0x0000_FFFF_0000_FFFF);
+        exchange::<1>(&mut lines, 0x00FF_00FF_00FF_00FF);
+        let mut turned = [[0; TILE]; TILE];
+        for (row, line) in turned.iter_mut().zip(lines) {
+            *row = line.to_le_bytes();
+        }
+        turned
+    }
+}
+
+/// Exchanges the off-diagonal squares of every square of `2 SIDE` bytes; `mask` covers the left half of each.
+#[inline(always)]
+fn exchange<const SIDE: usize>(lines: &mut [u64; TILE], mask: u64) {
+    for square in lines.chunks_exact_mut(2 * SIDE) {
+        let (upper, lower) = square.split_at_mut(SIDE);
+        for (upper, lower) in upper.iter_mut().zip(lower) {
+            let differing = (*upper >> (8 * SIDE) ^ *lower) & mask;
+            *upper ^= differing << (8 * SIDE);
+            *lower ^= differing;
+        }
     }
 }
 
@@ -107,8 +134,13 @@ fn write_strip<T: Element, const BYTES: usize>(
     let tiles = tiles.map(|column| column.get(..n_tiles).unwrap_or_default());
     let mut blocks = rows.chunks_exact_mut(TILE * width.max(1));
     for (n, block) in blocks.by_ref().take(n_tiles).enumerate() {
-        let tile = T::transpose(tiles.map(|column| column[n].map(convert)));
-        for (row, line) in block.chunks_exact_mut(width).zip(tile) {
+        let mut tile = [[T::default(); TILE]; TILE];
+        for (line, column) in tile.iter_mut().zip(&tiles) {
+            for (place, &element) in line.iter_mut().zip(&column[n]) {
+                *place = convert(element);
+            }
+        }
+        for (row, line) in block.chunks_exact_mut(width).zip(T::transpose(&tile)) {
             if let Some(place) = row.get_mut(x..).and_then(<[T]>::first_chunk_mut) {
                 *place = line;
             }
@@ -177,7 +209,7 @@ mod tests {
     #[test]
     fn tiles_of_bytes_are_turned() {
         let tile: Tile<u8> = std::array::from_fn(|x| std::array::from_fn(|y| (x * 31 + y * 7) as u8));
-        let turned = <u8 as Element>::transpose(tile);
+        let turned = <u8 as Element>::transpose(&tile);
         assert!((0..TILE).all(|y| (0..TILE).all(|x| turned[y][x] == tile[x][y])), "{turned:?}");
     }
 }
