@@ -81,8 +81,9 @@ fn conversion(mat: &Path, out: &Path, set: &Set, rounds: usize) -> Result<()> {
     let mut ratios = Vec::new();
     for _ in 0..rounds {
         let before = limit();
+        fs::remove_dir_all(out)?;
         let start = Instant::now();
-        convert(mat, out, &["--force"])?;
+        convert(mat, out, &[])?;
         let whole = start.elapsed().as_secs_f64();
         let codec = f64::midpoint(before, limit());
         println!("  conversion {whole:.2} s, codec limit {codec:.2} s, ratio {:.2}", codec / whole);

@@ -2,6 +2,9 @@
 
 /// Side of the tiles that are turned at once: a row then takes a run of elements at a time.
 const TILE: usize = 8;
+/// Columns that are worked on together, down the whole plane: a multiple of [`TILE`] that fills whole cache lines, which
+/// are then written once and not fetched again for the next tile.
+const STRIP: usize = 64;
 
 /// A square of elements, line after line.
 type Tile<T> = [[T; TILE]; TILE];
@@ -94,74 +97,53 @@ impl<const BYTES: usize> Columns<'_, BYTES> {
     ) -> Option<()> {
         let (x_start, x_end) = overlap(self.x, (kept.left, kept.width));
         let (y_start, y_end) = overlap(self.y, (kept.top, kept.height));
-        let n_rows = y_end.saturating_sub(y_start);
-        let column = |x: usize| {
-            let start = (x - self.x.0).checked_mul(self.stride)?.checked_add(y_start - self.y.0)?;
-            self.data.get(start..start.checked_add(n_rows)?)
-        };
-        if n_rows == 0 || x_start >= x_end {
+        if y_start >= y_end || x_start >= x_end {
             return Some(());
         }
         let rows = plane.get_mut((y_start - kept.top) * kept.width..(y_end - kept.top) * kept.width)?;
-        let mut x = x_start;
-        while x + TILE <= x_end {
-            let mut strip = [[].as_slice(); TILE];
-            for (i, slot) in strip.iter_mut().enumerate() {
-                *slot = column(x + i)?;
+        for strip in (x_start..x_end).step_by(STRIP) {
+            for (n, block) in rows.chunks_mut(TILE * kept.width).enumerate() {
+                for x in (strip..x_end.min(strip + STRIP)).step_by(TILE) {
+                    let start = (x - self.x.0) * self.stride + (y_start - self.y.0 + n * TILE);
+                    let to = (x - kept.left, TILE.min(x_end - x));
+                    self.write_tile(start, block, kept.width, to, convert)?;
+                }
             }
-            write_strip(rows, kept.width, x - kept.left, strip, convert);
-            x += TILE;
-        }
-        for x in x..x_end {
-            write_column(rows, kept.width, x - kept.left, column(x)?, convert);
         }
         Some(())
     }
-}
 
-/// Writes neighbouring columns of equal length, tile by tile.
-#[inline]
-fn write_strip<T: Element, const BYTES: usize>(
-    rows: &mut [T],
-    width: usize,
-    x: usize,
-    strip: [&[[u8; BYTES]]; TILE],
-    convert: impl Fn([u8; BYTES]) -> T + Copy,
-) {
-    let tiles = strip.map(|column| column.as_chunks::<TILE>().0);
-    let n_tiles = tiles.iter().map(|column| column.len()).min().unwrap_or(0);
-    // Equal lengths that the compiler can see: no check is left inside the loop.
-    let tiles = tiles.map(|column| column.get(..n_tiles).unwrap_or_default());
-    let mut blocks = rows.chunks_exact_mut(TILE * width.max(1));
-    for (n, block) in blocks.by_ref().take(n_tiles).enumerate() {
+    /// Writes the columns that begin at element `start` into a block of rows, `n_columns` of them from `x`.
+    #[inline]
+    fn write_tile<T: Element>(
+        &self,
+        start: usize,
+        block: &mut [T],
+        width: usize,
+        (x, n_columns): (usize, usize),
+        convert: impl Fn([u8; BYTES]) -> T + Copy,
+    ) -> Option<()> {
+        let n_rows = block.len() / width;
+        if (n_columns, n_rows) != (TILE, TILE) {
+            for column in 0..n_columns {
+                let elements = self.data.get(start + column * self.stride..)?.get(..n_rows)?;
+                for (row, &element) in block.chunks_exact_mut(width).zip(elements) {
+                    *row.get_mut(x + column)? = convert(element);
+                }
+            }
+            return Some(());
+        }
         let mut tile = [[T::default(); TILE]; TILE];
-        for (line, column) in tile.iter_mut().zip(&tiles) {
-            for (place, &element) in line.iter_mut().zip(&column[n]) {
+        for (column, line) in tile.iter_mut().enumerate() {
+            let elements = self.data.get(start + column * self.stride..)?.first_chunk::<TILE>()?;
+            for (place, &element) in line.iter_mut().zip(elements) {
                 *place = convert(element);
             }
         }
         for (row, line) in block.chunks_exact_mut(width).zip(T::transpose(&tile)) {
-            if let Some(place) = row.get_mut(x..).and_then(<[T]>::first_chunk_mut) {
-                *place = line;
-            }
+            *row.get_mut(x..)?.first_chunk_mut()? = line;
         }
-    }
-    let rest = blocks.into_remainder();
-    for (i, column) in strip.iter().enumerate() {
-        write_column(rest, width, x + i, column.get(n_tiles * TILE..).unwrap_or_default(), convert);
-    }
-}
-
-/// Writes a single column.
-fn write_column<T, const BYTES: usize>(
-    rows: &mut [T],
-    width: usize,
-    x: usize,
-    column: &[[u8; BYTES]],
-    convert: impl Fn([u8; BYTES]) -> T,
-) {
-    for (place, &element) in rows.iter_mut().skip(x).step_by(width.max(1)).zip(column) {
-        *place = convert(element);
+        Some(())
     }
 }
 
@@ -186,14 +168,14 @@ mod tests {
 
     #[test]
     fn pieces_make_the_kept_part_of_the_plane() {
-        let (width, height) = (21, 33);
+        let (width, height) = (85, 33);
         for kept in [
             Kept { top: 0, left: 0, height, width },
             Kept { top: 2, left: 3, height: 29, width: 15 },
             Kept { top: 32, left: 20, height: 1, width: 1 },
         ] {
             let mut plane = vec![u16::MAX; kept.height * kept.width];
-            for x in [(0, 9), (9, 12)] {
+            for x in [(0, 9), (9, 76)] {
                 for y in [(0, 13), (13, 20)] {
                     let data = stored(x, y, 22); // the columns of a chunk at the edge are longer than the plane
                     let columns = Columns { data: &data, stride: 22, x, y };
