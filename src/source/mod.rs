@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows how a prepared set is laid out on disk.
 
+pub mod cityscapes;
 pub mod depth_code;
 pub mod fit;
 pub mod folder;

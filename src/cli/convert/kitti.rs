@@ -5,16 +5,18 @@ use anyhow::Result;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::cli::run::{RunArgs, fraction};
+use crate::label::LabelSpace;
 use crate::source::fit::Fit;
 use crate::source::kitti::{Cameras, DepthKind, Kitti, Missing, Options, Pair};
 
 /// Where the data set is looked for when it is not named.
 const PLACES: [&str; 4] = ["data/kitti", "kitti", "data/KITTI", "KITTI"];
 
-/// Convert KITTI: raw recordings, depth and stereo benchmarks
+/// Convert KITTI: raw recordings, depth, stereo and semantic benchmarks
 ///
 /// ROOT holds DATE/DRIVE folders (also below raw/), or training/image_2 of the stereo and object benchmarks, or image/
-/// and groundtruth_depth/ of the depth selection. Frames without depth are left out and counted.
+/// and groundtruth_depth/ of the depth selection. Frames without depth are left out and counted. Labels are read from
+/// training/semantic (or training/instance) when it is there, also beside the disparity of the stereo benchmark.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -30,7 +32,7 @@ pub(in crate::cli) struct Args {
     /// annotated: accumulated and cleaned laser depth (proj_depth/groundtruth); velodyne-raw: single sweeps
     /// (proj_depth/velodyne_raw); project: from velodyne .bin by the Eigen protocol, depth along the optical axis;
     /// project-velodyne-x: the same with the scanner's forward coordinate, as in the Eigen test depths; disparity:
-    /// disp_occ_0 of the stereo benchmarks; disparity-noc: disp_noc_0
+    /// disp_occ_0 of the stereo benchmarks; disparity-noc: disp_noc_0; none: all depth is missing
     #[arg(long, value_name = "KIND")]
     depth: Option<DepthKind>,
     /// Folder of the depth PNGs, when they are not below ROOT
@@ -61,6 +63,12 @@ pub(in crate::cli) struct Args {
     /// Focal length in pixels, for disparity [default: from the calibration, or by the width of the picture]
     #[arg(long, value_name = "PIXELS", value_parser = positive)]
     focal: Option<f64>,
+    /// Classes that labels become: ade20k or cityscapes (train ids)
+    #[arg(long, value_name = "SPACE", default_value = "ade20k", help_heading = "Labels")]
+    label_space: LabelSpace,
+    /// Map some classes that are not evaluated too: bridge, parking, caravan, ...
+    #[arg(long, help_heading = "Labels")]
+    extended_labels: bool,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -93,6 +101,8 @@ impl Args {
             missing: self.missing,
             baseline_m: self.baseline,
             focal_px: self.focal,
+            label_space: self.label_space,
+            extended_labels: self.extended_labels,
             ..Options::new(root)
         })?;
         let chosen = if self.depth.is_none() { " (found; --depth takes another)" } else { "" };

@@ -1,3 +1,4 @@
+mod cityscapes;
 mod folder;
 mod kitti;
 mod nyu;
@@ -12,6 +13,7 @@ use super::output::Output;
 /// One data set format each.
 #[derive(Debug, Subcommand)]
 pub(super) enum Convert {
+    Cityscapes(Box<cityscapes::Args>),
     Folder(Box<folder::Args>),
     Kitti(Box<kitti::Args>),
     Nyu(Box<nyu::Args>),
@@ -20,6 +22,7 @@ pub(super) enum Convert {
 impl Convert {
     pub(super) fn run(self, output: &Output) -> Result<Exit> {
         match self {
+            Self::Cityscapes(arguments) => arguments.run(output),
             Self::Folder(arguments) => arguments.run(output),
             Self::Kitti(arguments) => arguments.run(output),
             Self::Nyu(arguments) => arguments.run(output),

@@ -8,6 +8,7 @@ use super::optics::Optics;
 use super::options::{Cameras, DepthKind, Options};
 use super::plan::{Item, Plan, Report, relative};
 use super::tree::{files, images};
+use crate::label::Remap;
 use crate::source::SourceError;
 
 /// The folder with `image_2` (`colored_0` in 2012), if the root is a stereo or object benchmark.
@@ -35,7 +36,7 @@ const fn depth_folders(kind: DepthKind) -> &'static [&'static str] {
         DepthKind::Disparity => &["disp_occ_0", "disp_occ"],
         DepthKind::DisparityNoc => &["disp_noc_0", "disp_noc"],
         DepthKind::Project | DepthKind::ProjectVelodyneX => &["velodyne", "velodyne_reduced"],
-        DepthKind::Annotated | DepthKind::VelodyneRaw => &[],
+        DepthKind::Annotated | DepthKind::VelodyneRaw | DepthKind::Nothing => &[],
     }
 }
 
@@ -43,19 +44,22 @@ fn first_folder(place: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().map(|name| place.join(name)).find(|folder| folder.is_dir())
 }
 
-/// Stereo (disparity) and object detection (laser points): files of equal name, a calibration file each.
+/// Stereo (disparity), object detection (laser points) and semantics (labels): files of equal name, a calibration file
+/// each.
 pub(super) fn plan_training(options: &Options, training: &Path) -> Result<Plan, SourceError> {
     no_list(options)?;
     let usage = |text: String| SourceError::Usage(format!("{}: {text}", training.display()));
     let kinds = [DepthKind::Disparity, DepthKind::DisparityNoc, DepthKind::Project];
     let found = kinds.into_iter().find(|&kind| first_folder(training, depth_folders(kind)).is_some());
-    let depth = options.depth.or(found).ok_or_else(|| {
+    let labels = Labels::find(options, training)?;
+    let depth = options.depth.or(found).or(labels.is_some().then_some(DepthKind::Nothing)).ok_or_else(|| {
         usage("there are images, but no disp_occ_0, disp_noc_0 or velodyne folder to take depth from".into())
     })?;
-    let depth_folder = first_folder(training, depth_folders(depth)).ok_or_else(|| {
+    let depth_folder = first_folder(training, depth_folders(depth));
+    if depth_folder.is_none() && depth != DepthKind::Nothing {
         let instead = found.map_or_else(String::new, |kind| format!("; try --depth {kind}"));
-        usage(format!("no folder holds depth of the kind `{depth}`{instead}"))
-    })?;
+        return Err(usage(format!("no folder holds depth of the kind `{depth}`{instead}")));
+    }
     let cameras = options.cameras.unwrap_or(Cameras::One(Camera::Left));
     if depth.is_disparity() && cameras != Cameras::One(Camera::Left) {
         return Err(usage("disparity is given for the left camera only; type --cameras 02".into()));
@@ -69,19 +73,33 @@ pub(super) fn plan_training(options: &Options, training: &Path) -> Result<Plan, 
     if calib.is_none() {
         report.without_intrinsics = Some(relative(&options.root, &training.join("calib")));
     }
-    let depths = files(&depth_folder, &[if depth.is_projected() { "bin" } else { "png" }])?;
+    let depths = match &depth_folder {
+        Some(folder) => files(folder, &[if depth.is_projected() { "bin" } else { "png" }])?,
+        None => BTreeMap::new(),
+    };
     let mut items = Vec::new();
     for camera in [Camera::Left, Camera::Right].into_iter().filter(|&camera| cameras.contains(camera)) {
         let Some(folder) = first_folder(training, image_folders(camera)) else { continue };
         let folder_name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         for (stem, image) in images(&folder)? {
             let key = format!("{folder_name}/{stem}");
-            let Some(path) = depths.get(&stem) else {
-                // Frames 11 of the stereo benchmarks have none by design.
-                report.without_depth.add(key);
-                continue;
+            let root = options.root.as_path();
+            let mut item = match (depths.get(&stem), depth) {
+                (_, DepthKind::Nothing) => Item::without_depth(key, (root, image), camera),
+                (Some(path), _) => Item::new(key, (root, image), (root, path.clone()), camera),
+                (None, _) => {
+                    // Frames 11 of the stereo benchmarks have none by design.
+                    report.without_depth.add(key);
+                    continue;
+                }
             };
-            let mut item = Item::new(key, (&options.root, image), (&options.root, path.clone()), camera);
+            if let Some(labels) = &labels {
+                let Some(path) = labels.files.get(&stem).filter(|_| camera == Camera::Left) else {
+                    report.without_labels.add(item.entry.key);
+                    continue;
+                };
+                item = item.with_labels(root, path.clone());
+            }
             if let Some(calib) = &calib {
                 let scene = stem.split('_').next().unwrap_or(&stem); // 000005 of 000005_10
                 let path = calib.join(format!("{scene}.txt"));
@@ -91,7 +109,28 @@ pub(super) fn plan_training(options: &Options, training: &Path) -> Result<Plan, 
             items.push(item);
         }
     }
-    finish(depth, items, report, || usage("no image has a depth file of the same name".into()))
+    let plan = finish(depth, items, report, || usage("no image has a depth or label file of the same name".into()))?;
+    Ok(Plan { labels: labels.map(|labels| labels.remap), ..plan })
+}
+
+/// The labels of the semantic benchmark, which are those of the left camera: ids of Cityscapes, or instance maps.
+struct Labels {
+    files: BTreeMap<String, PathBuf>,
+    remap: Remap,
+}
+
+impl Labels {
+    fn find(options: &Options, training: &Path) -> Result<Option<Self>, SourceError> {
+        let space = options.label_space;
+        let (folder, remap) = match ["semantic", "instance"].map(|name| training.join(name)) {
+            [folder, _] if folder.is_dir() && options.extended_labels => (folder, Remap::cityscapes_extended_to(space)),
+            [folder, _] if folder.is_dir() => (folder, Remap::cityscapes_to(space)),
+            [_, folder] if folder.is_dir() => (folder, Remap::kitti_instances_to(space)),
+            _ => return Ok(None),
+        };
+        let remap = remap.map_err(|error| SourceError::Usage(error.to_string()))?;
+        Ok(Some(Self { files: files(&folder, &["png"])?, remap }))
+    }
 }
 
 /// The 1000 frames of `val_selection_cropped`.
@@ -164,7 +203,7 @@ pub(super) fn finish(
     report: Report,
     nothing: impl FnOnce() -> SourceError,
 ) -> Result<Plan, SourceError> {
-    if items.is_empty() { Err(nothing()) } else { Ok(Plan { depth, items, report }) }
+    if items.is_empty() { Err(nothing()) } else { Ok(Plan { depth, items, labels: None, report }) }
 }
 
 #[cfg(test)]

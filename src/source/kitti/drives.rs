@@ -20,6 +20,11 @@ pub(super) fn plan(options: &Options) -> Result<Plan, SourceError> {
     let tree = Tree::open(&options.root, depth_root)?;
     let depth = match options.depth {
         Some(kind) if kind.is_disparity() => return Err(no_disparity(&options.root)),
+        Some(DepthKind::Nothing) => {
+            return Err(SourceError::Usage(
+                "--depth none belongs to the benchmarks; a drive gives its frames by their depth".into(),
+            ));
+        }
         Some(kind) => kind,
         None => detect(&tree).ok_or_else(|| nothing(options, &tree))?,
     };
@@ -36,7 +41,7 @@ pub(super) fn plan(options: &Options) -> Result<Plan, SourceError> {
         let looked = nothing(options, &tree);
         return Err(SourceError::Usage(format!("{looked}\n{}", planner.report)));
     }
-    Ok(Plan { depth, items: planner.items, report: planner.report })
+    Ok(Plan { depth, items: planner.items, labels: None, report: planner.report })
 }
 
 /// The first kind of depth that any drive has.

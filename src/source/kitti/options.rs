@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::frame::Camera;
+use crate::label::LabelSpace;
 use crate::source::fit::{Fit, KITTI_BENCHMARK};
 
 /// Where depth comes from.
@@ -20,17 +21,20 @@ pub enum DepthKind {
     Disparity,
     /// `disp_noc_0`: only pixels that both cameras see.
     DisparityNoc,
+    /// Nowhere: all depth is missing, as in the semantic benchmark on its own.
+    Nothing,
 }
 
 impl DepthKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Annotated,
         Self::VelodyneRaw,
         Self::Project,
         Self::ProjectVelodyneX,
         Self::Disparity,
         Self::DisparityNoc,
+        Self::Nothing,
     ];
 
     /// As written on the command line and in a set.
@@ -43,6 +47,7 @@ impl DepthKind {
             Self::ProjectVelodyneX => "project-velodyne-x",
             Self::Disparity => "disparity",
             Self::DisparityNoc => "disparity-noc",
+            Self::Nothing => "none",
         }
     }
 
@@ -211,6 +216,10 @@ pub struct Options {
     pub baseline_m: f64,
     /// Focal length in pixels for disparity. `None`: that of the calibration, or of the known widths.
     pub focal_px: Option<f64>,
+    /// Classes that the labels of the semantic benchmark become.
+    pub label_space: LabelSpace,
+    /// Map some classes that are not evaluated too: bridge, parking, caravan, ...
+    pub extended_labels: bool,
 }
 
 impl Options {
@@ -228,6 +237,8 @@ impl Options {
             missing: Missing::default(),
             baseline_m: 0.54,
             focal_px: None,
+            label_space: LabelSpace::Ade20k150,
+            extended_labels: false,
         }
     }
 }

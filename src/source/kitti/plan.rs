@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::DepthKind;
 use super::frame::Camera;
 use super::optics::Optics;
+use crate::label::Remap;
 use crate::source::Entry;
 
 /// The samples and what is common to them.
@@ -14,6 +15,8 @@ pub(super) struct Plan {
     pub(super) depth: DepthKind,
     /// In the order of their keys.
     pub(super) items: Vec<Item>,
+    /// Table of the labels, when there are any.
+    pub(super) labels: Option<Remap>,
     pub(super) report: Report,
 }
 
@@ -21,7 +24,10 @@ pub(super) struct Plan {
 pub(super) struct Item {
     pub(super) entry: Entry,
     pub(super) image: PathBuf,
-    pub(super) depth: PathBuf,
+    /// `None` only when all depth is missing.
+    pub(super) depth: Option<PathBuf>,
+    /// Present in all samples or in none.
+    pub(super) labels: Option<PathBuf>,
     pub(super) camera: Camera,
     pub(super) optics: Optics,
 }
@@ -29,11 +35,23 @@ pub(super) struct Item {
 impl Item {
     /// A sample whose files are named relative to the roots they lie under.
     pub(super) fn new(key: String, image: (&Path, PathBuf), depth: (&Path, PathBuf), camera: Camera) -> Self {
-        let source = [("image", &image), ("depth", &depth)]
-            .map(|(field, (root, path))| (field.to_owned(), relative(root, path)))
-            .into();
+        let mut item = Self::without_depth(key, image, camera);
+        item.entry.source.insert("depth".into(), relative(depth.0, &depth.1));
+        Self { depth: Some(depth.1), ..item }
+    }
+
+    /// The same, where all depth is missing.
+    pub(super) fn without_depth(key: String, image: (&Path, PathBuf), camera: Camera) -> Self {
+        let source = [("image".to_owned(), relative(image.0, &image.1))].into();
         let entry = Entry { key, source, ..Entry::default() };
-        Self { entry, image: image.1, depth: depth.1, camera, optics: Optics::Unknown }
+        Self { entry, image: image.1, depth: None, labels: None, camera, optics: Optics::Unknown }
+    }
+
+    /// Adds the file of the labels.
+    pub(super) fn with_labels(mut self, root: &Path, path: PathBuf) -> Self {
+        self.entry.source.insert("semantics".into(), relative(root, &path));
+        self.labels = Some(path);
+        self
     }
 
     /// The file of a field as it is named in faults.
@@ -57,6 +75,8 @@ pub struct Report {
     pub without_image: LeftOut,
     /// Frames without a depth file.
     pub without_depth: LeftOut,
+    /// Frames without labels, where others have some.
+    pub without_labels: LeftOut,
     /// Frames of which the list says that there is no depth (`None`).
     pub none_in_list: LeftOut,
     /// Lines of the list that repeat another.
@@ -90,6 +110,7 @@ impl Report {
         [
             ("no image", &self.without_image),
             ("no depth", &self.without_depth),
+            ("no labels", &self.without_labels),
             ("None in the list", &self.none_in_list),
             ("repeated in the list", &self.repeated),
         ]

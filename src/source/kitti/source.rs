@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -9,7 +10,8 @@ use super::options::{DepthKind, Options};
 use super::plan::{Item, Plan, Report};
 use super::velodyne::{Axis, Sweep};
 use super::{benchmark, drives, pairs};
-use crate::sample::{Depth, Fault, Invalid, Sample, Size, Window};
+use crate::label::Remap;
+use crate::sample::{Depth, Fault, Invalid, Sample, Semantics, Size, Window};
 use crate::source::fit::Fit;
 use crate::source::picture::{self, Endian};
 use crate::source::{Entry, Fields, Header, Loaded, Source, SourceError};
@@ -22,6 +24,7 @@ pub struct Kitti {
     items: Vec<Item>,
     options: Options,
     depth: DepthKind,
+    labels: Option<Remap>,
     report: Report,
 }
 
@@ -51,13 +54,21 @@ impl Kitti {
         let header = Header {
             dataset: "kitti".into(),
             split: split.clone(),
-            label_space: None,
+            label_space: plan.labels.as_ref().map(Remap::space),
             size,
             fields: Fields { intrinsics, ..Fields::default() },
-            options: effective(&options, plan.depth, &split),
+            options: effective(&options, &plan, &split),
         };
         let entries = plan.items.iter().map(|item| item.entry.clone()).collect();
-        Ok(Self { header, entries, items: plan.items, depth: plan.depth, report: plan.report, options })
+        Ok(Self {
+            header,
+            entries,
+            items: plan.items,
+            depth: plan.depth,
+            labels: plan.labels,
+            report: plan.report,
+            options,
+        })
     }
 
     /// What was found and what was left out.
@@ -76,7 +87,7 @@ impl Kitti {
     fn measure(&self, item: &Item, known: &Known, image: Size) -> Result<(Array2<f32>, Invalid), Fault> {
         let project = |axis| {
             let name = item.name("depth");
-            let sweep = Sweep::read(&item.depth).map_err(|e| e.in_sample(name, "depth"))?;
+            let sweep = Sweep::read(depth_file(item)?).map_err(|e| e.in_sample(name, "depth"))?;
             let projection = known.projection.as_ref().ok_or_else(|| no_rig(item))?;
             Ok((projection.depth(&sweep, axis), sweep.invalid))
         };
@@ -88,6 +99,7 @@ impl Kitti {
                 let focal = self.focal(item, known, image)?;
                 Ok((metres_of_disparity(&samples(item)?, focal * self.options.baseline_m), Invalid::default()))
             }
+            DepthKind::Nothing => Ok((Array2::zeros((image.height, image.width)), Invalid::default())),
             DepthKind::Project => project(Axis::CameraZ),
             DepthKind::ProjectVelodyneX => project(Axis::VelodyneX),
         }
@@ -135,11 +147,28 @@ impl Source for Kitti {
             return Err(Fault::new(item.name("depth"), "depth", reason));
         }
         let intrinsics = known.intrinsics.filter(|_| self.header.fields.intrinsics);
-        let sample = Sample { intrinsics, ..Sample::new(image, depth) };
+        let semantics = self.labels.as_ref().map(|remap| labels(item, remap, size)).transpose()?;
+        let sample = Sample { intrinsics, semantics, ..Sample::new(image, depth) };
         let crop = (window != Window::whole(size)).then_some(window);
         let sample = if crop.is_some() { sample.window(window) } else { sample };
         Ok(Loaded { sample, crop, invalid: invalid.plus(dropped), provenance: None })
     }
+}
+
+/// The labels of a sample of the semantic benchmark.
+fn labels(item: &Item, remap: &Remap, image: Size) -> Result<Semantics, Fault> {
+    let fault = |reason: &dyn std::fmt::Display| Fault::new(item.name("semantics"), "semantics", reason);
+    let path = item.labels.as_deref().ok_or_else(|| fault(&"the sample has no labels"))?;
+    let ids = picture::read_u16(path).map_err(|e| fault(&e))?;
+    let labels = remap.apply_plane(ids.view()).map_err(|e| fault(&e))?;
+    if labels.size() != image {
+        return Err(fault(&format!("expected the size of the image, {image}, found {}", labels.size())));
+    }
+    Ok(labels)
+}
+
+fn depth_file(item: &Item) -> Result<&Path, Fault> {
+    item.depth.as_deref().ok_or_else(|| Fault::new("", "depth", "the sample has no such file"))
 }
 
 /// Steps of depth PNGs in a metre, and of disparity PNGs in a pixel.
@@ -148,7 +177,7 @@ const STEPS: f32 = 256.0;
 /// The exact samples of a depth or disparity picture.
 fn samples(item: &Item) -> Result<Array2<u16>, Fault> {
     let fault = |e: picture::PictureError| e.fault(item.name("depth"), "depth");
-    let bytes = picture::read_bytes(&item.depth).map_err(fault)?;
+    let bytes = picture::read_bytes(depth_file(item)?).map_err(fault)?;
     // An 8-bit picture would pass for depths below one metre. In a PNG, bits and colour type are bytes 24 and 25.
     match bytes.get(24..26) {
         Some([16, 0]) => picture::decode_u16(&bytes, Endian::Big).map_err(fault),
@@ -230,12 +259,13 @@ fn split(options: &Options, items: &[Item]) -> String {
 }
 
 fn list_name(options: &Options) -> String {
-    let name = options.split_file.as_deref().and_then(std::path::Path::file_name);
+    let name = options.split_file.as_deref().and_then(Path::file_name);
     name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// The options that decide what is stored.
-fn effective(options: &Options, depth: DepthKind, split: &str) -> Map<String, Value> {
+fn effective(options: &Options, plan: &Plan, split: &str) -> Map<String, Value> {
+    let depth = plan.depth;
     let mut effective = Map::new();
     let mut set = |name: &str, value: Value| effective.insert(name.to_owned(), value);
     set("depth", json!(depth.name()));
@@ -252,6 +282,9 @@ fn effective(options: &Options, depth: DepthKind, split: &str) -> Map<String, Va
     if depth.is_disparity() {
         set("baseline_m", json!(options.baseline_m));
         set("focal_px", json!(options.focal_px));
+    }
+    if let Some(remap) = &plan.labels {
+        set("labels", remap.to_json());
     }
     effective
 }

@@ -74,7 +74,7 @@ impl Tree {
             DepthKind::Project | DepthKind::ProjectVelodyneX => {
                 return self.folder(drive).map(|folder| folder.join("velodyne_points/data")).filter(|f| f.is_dir());
             }
-            DepthKind::Disparity | DepthKind::DisparityNoc => return None,
+            DepthKind::Disparity | DepthKind::DisparityNoc | DepthKind::Nothing => return None,
         };
         let in_benchmark = self.depth.iter().map(|(parent, _)| parent.join(drive.name()));
         // Some unpack the benchmark into the raw recordings.
