@@ -34,6 +34,9 @@ pub(super) struct Frame {
 /// Names of the folders that part the data set.
 const SPLITS: [&str; 4] = ["train", "val", "test", "train_extra"];
 
+/// Where the name of a file goes.
+type Place = fn(&mut Files) -> &mut Option<String>;
+
 /// Every frame of which there is a file that counts, by its name `CITY_SEQUENCE_FRAME`.
 pub(super) fn find(options: &Options) -> Result<BTreeMap<String, Frame>, SourceError> {
     let annotation = if options.coarse { "gtCoarse" } else { "gtFine" };
@@ -51,7 +54,7 @@ pub(super) fn find(options: &Options) -> Result<BTreeMap<String, Frame>, SourceE
             continue;
         }
         let of = |end: &str| name.strip_suffix(end).filter(|id| !id.is_empty());
-        let kinds: [(&[&str], fn(&mut Files) -> &mut Option<String>); 4] = [
+        let kinds: [(&[&str], Place); 4] = [
             (&["_leftImg8bit.png", "_leftImg8bit.jpg"], |f| &mut f.image),
             (&[&labels], |f| &mut f.labels),
             (&["_disparity.png"], |f| &mut f.disparity),
