@@ -10,4 +10,6 @@ pub mod run;
 pub mod sample;
 pub mod shard;
 pub mod source;
+#[cfg(feature = "train")]
+pub mod train;
 pub mod view;

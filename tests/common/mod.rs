@@ -24,3 +24,13 @@ pub fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let name = |path: &Path| path.strip_prefix(root).unwrap().display().to_string();
     files.map(|e| (name(e.path()), std::fs::read(e.path()).unwrap())).collect()
 }
+
+/// The folder of golden values of the networks, from `SEMDEPTH_GOLDEN`, in the same way.
+pub fn golden() -> Option<PathBuf> {
+    let Some(root) = std::env::var_os("SEMDEPTH_GOLDEN").map(PathBuf::from) else {
+        eprintln!("SEMDEPTH_GOLDEN is not set: nothing is compared with the golden values");
+        return None;
+    };
+    assert!(root.is_dir(), "SEMDEPTH_GOLDEN is no folder: {}", root.display());
+    Some(root)
+}

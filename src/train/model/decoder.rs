@@ -1,0 +1,76 @@
+//! The decoder shared by both tasks (dss.md section 5).
+
+use dfdx::shapes::HasShape;
+use dfdx::tensor::{Storage, Tape};
+
+use super::{Config, DecoderWidths};
+use crate::train::nn::{Builder, Conv, ConvNorm, Pass};
+use crate::train::op::{self, Backend, Map, Resize, Scalar};
+
+/// From the four outputs of the encoder to one map at stride 4.
+#[derive(Debug)]
+pub struct Decoder<E, D: Storage<E>> {
+    /// The finest level first; none with mirrored widths.
+    laterals: Option<Vec<Conv<E, D>>>,
+    /// The finest level first.
+    levels: Vec<[ConvNorm<E, D>; 2]>,
+    resize: Resize,
+}
+
+impl<E: Scalar, D: Backend<E>> Decoder<E, D> {
+    /// Builds it.
+    pub fn new(mut place: Builder<E, D>, config: &Config) -> Self {
+        let (encoder, c) = (config.encoder_widths, config.channels);
+        let (laterals, widths) = match config.decoder_widths {
+            DecoderWidths::Uniform => {
+                let lateral = |i: usize| Conv::new(place.at(format_args!("lateral.{}", i + 1)), encoder[i], c, 1, true);
+                (Some((0..4).map(lateral).collect()), [c; 4])
+            }
+            DecoderWidths::Mirror => (None, encoder),
+        };
+        // Built from the coarsest, as they are run.
+        let mut levels: Vec<[ConvNorm<E, D>; 2]> = (0..4)
+            .rev()
+            .map(|i| {
+                let inputs = widths[i] + widths.get(i + 1).unwrap_or(&0);
+                let mut place = place.at(format_args!("level.{}", i + 1));
+                let first = ConvNorm::new(place.at(0), inputs, widths[i], 3);
+                [first, ConvNorm::new(place.at(1), widths[i], widths[i], 3)]
+            })
+            .collect();
+        levels.reverse();
+        Self { laterals, levels, resize: config.resize() }
+    }
+
+    /// Channels of the result.
+    pub fn width(config: &Config) -> usize {
+        match config.decoder_widths {
+            DecoderWidths::Uniform => config.channels,
+            DecoderWidths::Mirror => config.encoder_widths[0],
+        }
+    }
+
+    /// The map d1 at stride 4.
+    pub fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, encoded: &[Map<E, D>]) -> Option<Map<E, D>> {
+        let mut coarser: Option<Map<E, D>> = None;
+        for (i, ([first, second], e)) in self.levels.iter().zip(encoded).enumerate().rev() {
+            let lateral = match self.laterals.as_ref().and_then(|laterals| laterals.get(i)) {
+                Some(conv) => conv.forward(pass, e),
+                None => e.clone(),
+            };
+            let joined = match coarser {
+                Some(d) => {
+                    let (_, _, h, w) = *d.shape();
+                    let up = op::resize2d(&mut pass.tape, &d, self.resize, (2 * h, 2 * w));
+                    op::concat_channels(&mut pass.tape, &up, &lateral)
+                }
+                None => lateral,
+            };
+            let d = first.forward(pass, &joined);
+            let d = second.forward(pass, &d);
+            pass.note(&format!("d{}", i + 1), &d);
+            coarser = Some(d);
+        }
+        coarser
+    }
+}

@@ -1,0 +1,19 @@
+//! The networks.
+
+mod config;
+mod decoder;
+mod dss;
+mod exchange;
+mod head;
+mod lg_cat;
+mod maxvit;
+mod weights;
+
+pub use config::{Config, ConfigError, DecoderWidths, ExchangeKind, Fused, NAMES, Residual};
+pub use decoder::Decoder;
+pub use dss::{Dss, Losses, Outputs, Target};
+pub use exchange::{Exchange, FeatureExchange};
+pub use head::{DepthHead, SemanticsHead};
+pub use lg_cat::LgCat;
+pub use maxvit::{MaxVit, MaxVitConfig};
+pub use weights::{Metadata, WeightsError, load, read_metadata, save, serialize};

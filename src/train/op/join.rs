@@ -1,0 +1,304 @@
+//! Sums, joining and splitting of maps by channel, and factors for whole planes.
+
+use dfdx::shapes::{Axes2, Axis, HasShape, Shape};
+use dfdx::tensor::{Cpu, Tape, Tensor};
+use dfdx::tensor_ops::{BroadcastTo, Device, TryConcatAlong};
+use rayon::prelude::*;
+
+use super::pointwise::CHUNK;
+use super::record::{flat, read, record, with};
+use super::{Map, Matrix, Scalar};
+
+/// `a + b`.
+///
+/// # Panics
+///
+/// When the shapes differ.
+pub fn add<S: Shape, E: Scalar, D: JoinKernel<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    a: &Tensor<S, E, D>,
+    b: &Tensor<S, E, D>,
+) -> Tensor<S, E, D> {
+    assert_eq!(a.shape(), b.shape(), "only tensors of one shape can be added");
+    D::add(tape, a, b)
+}
+
+/// `x` times a constant.
+pub fn times<S: Shape, E: Scalar, D: JoinKernel<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    x: &Tensor<S, E, D>,
+    factor: f64,
+) -> Tensor<S, E, D> {
+    with(tape, x, |x| x * E::of(factor))
+}
+
+/// The channels of `a`, then those of `b`.
+///
+/// # Panics
+///
+/// When anything but the number of channels differs.
+pub fn concat_channels<E: Scalar, D: JoinKernel<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    a: &Map<E, D>,
+    b: &Map<E, D>,
+) -> Map<E, D> {
+    let ((na, _, ha, wa), (nb, _, hb, wb)) = (*a.shape(), *b.shape());
+    assert_eq!((na, ha, wa), (nb, hb, wb), "only maps of one size can be joined");
+    D::concat_channels(tape, a, b)
+}
+
+/// The channels `from .. from + count` of `x`.
+///
+/// # Panics
+///
+/// When `x` has not so many channels.
+pub fn take_channels<E: Scalar, D: JoinKernel<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    x: &Map<E, D>,
+    from: usize,
+    count: usize,
+) -> Map<E, D> {
+    let c = x.shape().1;
+    assert!(from + count <= c, "channels {from}..{} of {c}", from + count);
+    D::take_channels(tape, x, from, count)
+}
+
+/// Multiplies plane (b, c) of `x` by `factors[b, c]`.
+///
+/// # Panics
+///
+/// When there is not one factor for each plane.
+pub fn scale_planes<E: Scalar, D: JoinKernel<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    x: &Map<E, D>,
+    factors: &Matrix<E, D>,
+) -> Map<E, D> {
+    let (b, c, _, _) = *x.shape();
+    assert_eq!((b, c), *factors.shape(), "one factor for each plane");
+    D::scale_planes(tape, x, factors)
+}
+
+/// The forms of the operations of this file.
+pub trait JoinKernel<E: Scalar>: Device<E> {
+    /// [`add`].
+    fn add<S: Shape, T: Tape<E, Self>>(
+        tape: &mut T,
+        a: &Tensor<S, E, Self>,
+        b: &Tensor<S, E, Self>,
+    ) -> Tensor<S, E, Self> {
+        any_device::add(tape, a, b)
+    }
+
+    /// [`concat_channels`].
+    fn concat_channels<T: Tape<E, Self>>(tape: &mut T, a: &Map<E, Self>, b: &Map<E, Self>) -> Map<E, Self> {
+        any_device::concat_channels(tape, a, b)
+    }
+
+    /// [`take_channels`].
+    fn take_channels<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, from: usize, count: usize) -> Map<E, Self> {
+        any_device::take_channels(tape, x, from, count)
+    }
+
+    /// [`scale_planes`].
+    fn scale_planes<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factors: &Matrix<E, Self>) -> Map<E, Self> {
+        any_device::scale_planes(tape, x, factors)
+    }
+}
+
+mod any_device {
+    use super::*;
+
+    pub(super) fn add<S: Shape, E: Scalar, D: Device<E>, T: Tape<E, D>>(
+        tape: &mut T,
+        a: &Tensor<S, E, D>,
+        b: &Tensor<S, E, D>,
+    ) -> Tensor<S, E, D> {
+        // Two sides of one identity panic in dfdx's backward pass; a copy has its own.
+        let b = with(tape, b, |b| b * E::ONE);
+        with(tape, a, |a| a + b)
+    }
+
+    pub(super) fn concat_channels<E: Scalar, D: Device<E>, T: Tape<E, D>>(
+        tape: &mut T,
+        a: &Map<E, D>,
+        b: &Map<E, D>,
+    ) -> Map<E, D> {
+        let b = with(tape, b, |b| b * E::ONE);
+        with(tape, a, |a| (a, b).concat_along(Axis::<1>))
+    }
+
+    pub(super) fn take_channels<E: Scalar, D: Device<E>, T: Tape<E, D>>(
+        tape: &mut T,
+        x: &Map<E, D>,
+        from: usize,
+        count: usize,
+    ) -> Map<E, D> {
+        let (b, _, h, w) = *x.shape();
+        with(tape, x, |x| x.slice((0..b, from..from + count, 0..h, 0..w)))
+    }
+
+    pub(super) fn scale_planes<E: Scalar, D: Device<E>, T: Tape<E, D>>(
+        tape: &mut T,
+        x: &Map<E, D>,
+        factors: &Matrix<E, D>,
+    ) -> Map<E, D> {
+        let shape = *x.shape();
+        with(tape, factors, |f| f.broadcast_like::<_, Axes2<2, 3>>(&shape) * x.clone())
+    }
+}
+
+/// Adds `b` to `a`, on all threads.
+pub(super) fn add_to<E: Scalar>(a: &mut [E], b: &[E]) {
+    a.par_chunks_mut(CHUNK).zip(b.par_chunks(CHUNK)).for_each(|(a, b)| {
+        a.iter_mut().zip(b).for_each(|(a, b)| *a += *b);
+    });
+}
+
+impl<E: Scalar> JoinKernel<E> for Cpu
+where
+    Self: Device<E>,
+{
+    fn add<S: Shape, T: Tape<E, Self>>(
+        tape: &mut T,
+        a: &Tensor<S, E, Self>,
+        b: &Tensor<S, E, Self>,
+    ) -> Tensor<S, E, Self> {
+        let shape = *a.shape();
+        let (a, b) = (flat(tape, a), flat(tape, b));
+        let mut y = read(&a);
+        add_to(&mut y, &read(&b));
+        record(tape, [&a, &b], shape, y, |dy, [da, db]| {
+            add_to(da, &dy);
+            add_to(db, &dy);
+        })
+    }
+
+    fn concat_channels<T: Tape<E, Self>>(tape: &mut T, a: &Map<E, Self>, b: &Map<E, Self>) -> Map<E, Self> {
+        let ((n, ca, h, w), (_, cb, _, _)) = (*a.shape(), *b.shape());
+        let (size_a, size_b) = ((ca * h * w).max(1), (cb * h * w).max(1));
+        let (a, b) = (flat(tape, a), flat(tape, b));
+        let mut y = Vec::with_capacity(n * (size_a + size_b));
+        for (a, b) in read(&a).chunks_exact(size_a).zip(read(&b).chunks_exact(size_b)) {
+            y.extend_from_slice(a);
+            y.extend_from_slice(b);
+        }
+        record(tape, [&a, &b], (n, ca + cb, h, w), y, move |dy, [da, db]| {
+            let parts = da.chunks_exact_mut(size_a).zip(db.chunks_exact_mut(size_b));
+            for (dy, (da, db)) in dy.chunks_exact(size_a + size_b).zip(parts) {
+                add_to(da, &dy[..size_a]);
+                add_to(db, &dy[size_a..]);
+            }
+        })
+    }
+
+    fn take_channels<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, from: usize, count: usize) -> Map<E, Self> {
+        let (b, c, h, w) = *x.shape();
+        let (sample, start, length) = ((c * h * w).max(1), from * h * w, count * h * w);
+        let x = flat(tape, x);
+        let mut y = Vec::with_capacity(b * length);
+        read(&x).chunks_exact(sample).for_each(|x| y.extend_from_slice(&x[start..start + length]));
+        record(tape, [&x], (b, count, h, w), y, move |dy, [dx]| {
+            for (dx, dy) in dx.chunks_exact_mut(sample).zip(dy.chunks_exact(length.max(1))) {
+                add_to(&mut dx[start..start + length], dy);
+            }
+        })
+    }
+
+    fn scale_planes<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factors: &Matrix<E, Self>) -> Map<E, Self> {
+        let shape @ (_, _, h, w) = *x.shape();
+        let plane = h * w;
+        let (x, factors) = (flat(tape, x), flat(tape, factors));
+        let (mut y, f) = (read(&x), read(&factors));
+        y.par_chunks_exact_mut(plane).zip(&f).for_each(|(y, f)| y.iter_mut().for_each(|y| *y *= *f));
+        let kept = x.clone();
+        record(tape, [&x, &factors], shape, y, move |dy, [dx, df]| {
+            let x = read(&kept);
+            let planes = dx.par_chunks_exact_mut(plane).zip(df).zip(&f);
+            planes.zip(x.par_chunks_exact(plane)).zip(dy.par_chunks_exact(plane)).for_each(
+                |((((dx, df), f), x), dy)| {
+                    dx.iter_mut().zip(dy).for_each(|(d, g)| *d += *f * *g);
+                    *df += E::of(super::batch_norm::sum(x.iter().zip(dy).map(|(x, g)| *x * *g)));
+                },
+            );
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{agree, equals_loop, finite_differences, operation, shaped, values};
+    use super::*;
+
+    #[derive(Debug, Clone, Copy)]
+    enum Kind {
+        Add,
+        AddToItself,
+        Concat,
+        Take,
+        Scale,
+    }
+
+    operation!(Join { kind: Kind, ours: bool }, |this, tape, inputs| {
+        match (this.kind, this.ours) {
+            (Kind::Add, true) => add(tape, &inputs[0], &inputs[1]),
+            (Kind::Add, false) => any_device::add(tape, &inputs[0], &inputs[1]),
+            (Kind::AddToItself, true) => add(tape, &inputs[0], &inputs[0]),
+            (Kind::AddToItself, false) => any_device::add(tape, &inputs[0], &inputs[0]),
+            (Kind::Concat, ours) => {
+                let (a, b) = (shaped(&inputs[0], (2, 3, 2, 5)), shaped(&inputs[1], (2, 1, 2, 5)));
+                let y = if ours { concat_channels(tape, &a, &b) } else { any_device::concat_channels(tape, &a, &b) };
+                flat(tape, &y)
+            }
+            (Kind::Take, ours) => {
+                let x = shaped(&inputs[0], (2, 3, 2, 5));
+                let y = if ours { take_channels(tape, &x, 1, 2) } else { any_device::take_channels(tape, &x, 1, 2) };
+                flat(tape, &y)
+            }
+            (Kind::Scale, ours) => {
+                let (x, f) = (shaped(&inputs[0], (2, 3, 2, 5)), shaped(&inputs[1], (2, 3)));
+                let y = if ours { scale_planes(tape, &x, &f) } else { any_device::scale_planes(tape, &x, &f) };
+                flat(tape, &y)
+            }
+        }
+    });
+
+    fn cases() -> Vec<(Join, Vec<Vec<f64>>)> {
+        let x = || values(1, 60);
+        vec![
+            (Join { kind: Kind::Add, ours: true }, vec![x(), values(2, 60)]),
+            (Join { kind: Kind::AddToItself, ours: true }, vec![x()]),
+            (Join { kind: Kind::Concat, ours: true }, vec![x(), values(2, 20)]),
+            (Join { kind: Kind::Take, ours: true }, vec![x()]),
+            (Join { kind: Kind::Scale, ours: true }, vec![x(), values(2, 6)]),
+        ]
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences() {
+        for (case, inputs) in cases() {
+            finite_differences(&case, &inputs);
+        }
+    }
+
+    #[test]
+    fn results_agree_with_a_plain_loop() {
+        for (case, inputs) in cases() {
+            let x = &inputs[0];
+            let expected: Vec<f64> = match case.kind {
+                Kind::Add => x.iter().zip(&inputs[1]).map(|(a, b)| a + b).collect(),
+                Kind::AddToItself => x.iter().map(|a| 2.0 * a).collect(),
+                Kind::Concat => [&x[..30], &inputs[1][..10], &x[30..], &inputs[1][10..]].concat(),
+                Kind::Take => [&x[10..30], &x[40..]].concat(),
+                Kind::Scale => x.iter().enumerate().map(|(i, a)| a * inputs[1][i / 10]).collect(),
+            };
+            equals_loop(&case, &inputs, &expected);
+        }
+    }
+
+    #[test]
+    fn both_forms_agree() {
+        for (case, inputs) in cases() {
+            agree::<f64>(&case, &Join { ours: false, ..case }, &inputs, 1e-12);
+        }
+    }
+}

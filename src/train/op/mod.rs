@@ -1,0 +1,76 @@
+//! Differentiable operations over dfdx tensors.
+//!
+//! Feature maps are `[batch, channel, row, column]`. An operation takes the tape it records on first, then tensors without a
+//! tape: `conv2d(&mut tape, &x, &weight, ...)`. Handed dfdx's `NoneTape` it records nothing. So a network that branches and joins
+//! again needs no care about which tensor carries the tape, and a forward pass reads the same in training and evaluation.
+//!
+//! Behind each public function stands a kernel trait with two forms. The default methods are built from dfdx's own operations and
+//! run on every device dfdx knows; [`dfdx::tensor::Cpu`] overrides them with threaded kernels that `record` puts on the tape.
+//! Both forms are held to each other, to plain loops and to finite differences by the tests of each file.
+//!
+//! Operations panic when shapes disagree, as dfdx's own do: a network checks sizes once, where it is built and fed.
+
+mod attention;
+mod batch_norm;
+#[cfg(test)]
+mod check;
+mod conv;
+mod depthwise;
+mod join;
+mod layer_norm;
+mod loss;
+mod matmul;
+mod padding;
+mod partition;
+mod pointwise;
+mod pool;
+mod record;
+mod resize;
+mod scalar;
+mod unfold;
+
+pub use attention::{AttentionKernel, BiasTable, window_attention};
+pub use batch_norm::{Affine, BatchNormKernel, Moments, batch_norm, batch_norm_by};
+pub use conv::{ConvKernel, conv2d};
+pub use depthwise::{DepthwiseKernel, depthwise_conv2d};
+pub use join::{JoinKernel, add, concat_channels, scale_planes, take_channels, times};
+pub use layer_norm::{LayerNormKernel, layer_norm};
+pub use loss::{IGNORE, LabelError, LossKernel, SiLog, cross_entropy, silog};
+pub use padding::{Padding, Windows};
+pub use partition::{Cut, Partition, PartitionKernel, Tokens, partition, unpartition};
+pub use pointwise::{Function, PointwiseKernel, map};
+pub use pool::{Pool, PoolKernel, plane_means, pool2d};
+pub use record::gradient;
+pub use resize::{Line, Resize, ResizeKernel, resize2d};
+pub use scalar::Scalar;
+
+use dfdx::shapes::Rank0;
+use dfdx::tensor::{Cpu, Tensor};
+use dfdx::tensor_ops::Device;
+
+/// Feature map `[batch, channel, row, column]`.
+pub type Map<E, D> = Tensor<(usize, usize, usize, usize), E, D>;
+/// Matrix `[row, column]`.
+pub type Matrix<E, D> = Tensor<(usize, usize), E, D>;
+/// Vector.
+pub type Vector<E, D> = Tensor<(usize,), E, D>;
+/// One number, such as a loss.
+pub type Number<E, D> = Tensor<Rank0, E, D>;
+
+/// A device that runs every operation.
+pub trait Backend<E: Scalar>:
+    AttentionKernel<E>
+    + BatchNormKernel<E>
+    + ConvKernel<E>
+    + DepthwiseKernel<E>
+    + JoinKernel<E>
+    + LayerNormKernel<E>
+    + LossKernel<E>
+    + PartitionKernel<E>
+    + PointwiseKernel<E>
+    + PoolKernel<E>
+    + ResizeKernel<E>
+{
+}
+
+impl<E: Scalar> Backend<E> for Cpu where Self: Device<E> {}

@@ -1,0 +1,215 @@
+//! Resizing of maps: bilinear with half-pixel centres or aligned corners, and nearest.
+
+use dfdx::shapes::{Axis, HasShape};
+use dfdx::tensor::{Cpu, Tape};
+use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, TryMatMul};
+use rayon::prelude::*;
+
+use super::record::{flat, read, record, with};
+use super::{Map, Scalar};
+
+/// Where the cells of the result lie in the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resize {
+    /// Bilinear; cell i reads at max((i + 0.5) n/m - 0.5, 0), the edge repeated (dss.md 3.3).
+    HalfPixel,
+    /// Bilinear; the centres of the corner cells coincide.
+    Corners,
+    /// The cell floor((i + 0.5) n/m).
+    Nearest,
+}
+
+/// One axis of a resize: for every cell of the result two source cells and the weight of the second.
+#[derive(Debug, Clone)]
+pub struct Line<E> {
+    source: usize,
+    taps: Vec<(usize, usize, E)>,
+}
+
+impl<E: Scalar> Line<E> {
+    /// From `n` cells to `m`.
+    ///
+    /// # Panics
+    ///
+    /// When `n` is 0.
+    pub fn new(resize: Resize, n: usize, m: usize) -> Self {
+        assert!(n > 0, "an axis without cells cannot be resized");
+        let taps = (0..m)
+            .map(|i| {
+                let at = match resize {
+                    Resize::HalfPixel => ((i as f64 + 0.5) * n as f64 / m as f64 - 0.5).max(0.0),
+                    Resize::Corners if m > 1 => i as f64 * (n - 1) as f64 / (m - 1) as f64,
+                    Resize::Corners => 0.0,
+                    Resize::Nearest => (((2 * i + 1) * n) / (2 * m)) as f64,
+                };
+                let first = (at.floor() as usize).min(n - 1);
+                (first, (first + 1).min(n - 1), E::of(at - first as f64))
+            })
+            .collect();
+        Self { source: n, taps }
+    }
+
+    /// Applies the axis to one line.
+    pub fn apply(&self, x: &[E], y: &mut [E]) {
+        for (y, (a, b, w)) in y.iter_mut().zip(&self.taps) {
+            *y = (E::ONE - *w) * x[*a] + *w * x[*b];
+        }
+    }
+
+    /// As a matrix `[result, source]`.
+    fn matrix(&self) -> Vec<E> {
+        let mut matrix = vec![E::default(); self.taps.len() * self.source];
+        for (row, (a, b, w)) in matrix.chunks_exact_mut(self.source).zip(&self.taps) {
+            row[*a] += E::ONE - *w;
+            row[*b] += *w;
+        }
+        matrix
+    }
+}
+
+/// Resizes every plane of `x` to `size` rows and columns.
+///
+/// # Panics
+///
+/// When a plane has no cells.
+pub fn resize2d<E: Scalar, D: ResizeKernel<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    x: &Map<E, D>,
+    resize: Resize,
+    size: (usize, usize),
+) -> Map<E, D> {
+    let (_, _, h, w) = *x.shape();
+    if (h, w) == size {
+        return x.clone();
+    }
+    D::resize2d(tape, x, Line::new(resize, h, size.0), Line::new(resize, w, size.1))
+}
+
+/// The forms of [`resize2d`].
+pub trait ResizeKernel<E: Scalar>: Device<E> {
+    /// [`resize2d`] with given axes.
+    fn resize2d<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, rows: Line<E>, columns: Line<E>) -> Map<E, Self> {
+        any_device(tape, x, &rows, &columns)
+    }
+}
+
+fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    x: &Map<E, D>,
+    rows: &Line<E>,
+    columns: &Line<E>,
+) -> Map<E, D> {
+    let (b, c, h, w) = *x.shape();
+    let (oh, ow) = (rows.taps.len(), columns.taps.len());
+    let device = x.device().clone();
+    let of_rows = device.tensor_from_vec(rows.matrix(), (oh, h)).broadcast_like::<_, Axis<0>>(&(b * c, oh, h));
+    // The columns' matrix is needed transposed.
+    let by_column = columns.matrix();
+    let transposed = (0..w * ow).map(|i| by_column[(i % ow) * w + i / ow]).collect();
+    let of_columns = device.tensor_from_vec(transposed, (w, ow));
+    with(tape, x, |x| {
+        let wide = x.reshape_like(&(b * c * h, w)).matmul(of_columns).reshape_like(&(b * c, h, ow));
+        of_rows.retaped::<T>().matmul(wide).reshape_like(&(b, c, oh, ow))
+    })
+}
+
+impl<E: Scalar> ResizeKernel<E> for Cpu
+where
+    Self: Device<E>,
+{
+    fn resize2d<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, rows: Line<E>, columns: Line<E>) -> Map<E, Self> {
+        let (b, c, h, w) = *x.shape();
+        let (oh, ow) = (rows.taps.len(), columns.taps.len());
+        let x = flat(tape, x);
+        let mut y = vec![E::default(); b * c * oh * ow];
+        y.par_chunks_exact_mut(oh * ow).zip(read(&x).par_chunks_exact(h * w)).for_each(|(y, x)| {
+            // Rows of the source are widened once each; their mixture is one pass over the result.
+            let mut wide = vec![E::default(); h * ow];
+            wide.chunks_exact_mut(ow).zip(x.chunks_exact(w)).for_each(|(wide, x)| columns.apply(x, wide));
+            for (y, (a, b, weight)) in y.chunks_exact_mut(ow).zip(&rows.taps) {
+                let (a, b) = (&wide[a * ow..][..ow], &wide[b * ow..][..ow]);
+                y.iter_mut().zip(a).zip(b).for_each(|((y, a), b)| *y = (E::ONE - *weight) * *a + *weight * *b);
+            }
+        });
+        record(tape, [&x], (b, c, oh, ow), y, move |dy, [dx]| {
+            dx.par_chunks_exact_mut(h * w).zip(dy.par_chunks_exact(oh * ow)).for_each(|(dx, dy)| {
+                let mut wide = vec![E::default(); h * ow];
+                for (dy, (a, b, weight)) in dy.chunks_exact(ow).zip(&rows.taps) {
+                    wide[a * ow..][..ow].iter_mut().zip(dy).for_each(|(d, g)| *d += (E::ONE - *weight) * *g);
+                    wide[b * ow..][..ow].iter_mut().zip(dy).for_each(|(d, g)| *d += *weight * *g);
+                }
+                for (dx, wide) in dx.chunks_exact_mut(w).zip(wide.chunks_exact(ow)) {
+                    for (g, (a, b, weight)) in wide.iter().zip(&columns.taps) {
+                        dx[*a] += (E::ONE - *weight) * *g;
+                        dx[*b] += *weight * *g;
+                    }
+                }
+            });
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{agree, equals_loop, finite_differences, operation, shaped, values};
+    use super::*;
+
+    operation!(Resizing { x: [usize; 4], resize: Resize, size: (usize, usize), ours: bool }, |this, tape, inputs| {
+        let [b, c, h, w] = this.x;
+        let x = shaped(&inputs[0], (b, c, h, w));
+        let y = if this.ours {
+            resize2d(tape, &x, this.resize, this.size)
+        } else {
+            any_device(tape, &x, &Line::new(this.resize, h, this.size.0), &Line::new(this.resize, w, this.size.1))
+        };
+        flat(tape, &y)
+    });
+
+    fn cases() -> Vec<(Resizing, Vec<Vec<f64>>)> {
+        [([1, 2, 3, 4], (6, 8)), ([2, 1, 3, 5], (7, 4)), ([1, 1, 1, 1], (4, 3)), ([2, 2, 5, 1], (2, 9))]
+            .into_iter()
+            .flat_map(|(x, size)| {
+                [Resize::HalfPixel, Resize::Corners, Resize::Nearest]
+                    .map(|resize| (Resizing { x, resize, size, ours: true }, vec![values(1, x.iter().product())]))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences() {
+        for (case, inputs) in cases() {
+            finite_differences(&case, &inputs);
+        }
+    }
+
+    #[test]
+    fn results_agree_with_a_plain_loop() {
+        for (case, inputs) in cases() {
+            let ([b, c, h, w], (oh, ow)) = (case.x, case.size);
+            let at = |i: usize, n: usize, m: usize| match case.resize {
+                Resize::HalfPixel => (((i as f64 + 0.5) * n as f64 / m as f64) - 0.5).clamp(0.0, (n - 1) as f64),
+                Resize::Corners if m == 1 => 0.0,
+                Resize::Corners => i as f64 * (n as f64 - 1.0) / (m as f64 - 1.0),
+                Resize::Nearest => ((i as f64 + 0.5) * n as f64 / m as f64).floor(),
+            };
+            let mut expected = Vec::new();
+            for (plane, y, x) in (0..b * c).flat_map(|p| (0..oh).flat_map(move |y| (0..ow).map(move |x| (p, y, x)))) {
+                let (sy, sx) = (at(y, h, oh), at(x, w, ow));
+                let tent = |i: usize, s: f64| (1.0 - (i as f64 - s).abs()).max(0.0);
+                let mut sum = 0.0;
+                for (i, j) in (0..h).flat_map(|i| (0..w).map(move |j| (i, j))) {
+                    sum += tent(i, sy) * tent(j, sx) * inputs[0][(plane * h + i) * w + j];
+                }
+                expected.push(sum);
+            }
+            equals_loop(&case, &inputs, &expected);
+        }
+    }
+
+    #[test]
+    fn both_forms_agree() {
+        for (case, inputs) in cases().into_iter().filter(|(case, _)| (case.x[2], case.x[3]) != case.size) {
+            agree::<f64>(&case, &Resizing { ours: false, ..case }, &inputs, 1e-12);
+        }
+    }
+}
