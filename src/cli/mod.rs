@@ -3,9 +3,11 @@
 mod convert;
 mod diff;
 mod exit;
+mod explain;
 mod export;
 mod inspect;
 mod labels;
+mod mix;
 mod output;
 mod reference;
 mod report;
@@ -67,6 +69,10 @@ enum Command {
     /// Merge pseudo labels into a set; carry labels into another class set
     #[command(subcommand)]
     Labels(labels::Labels),
+    /// Mix samples of sets into new ones
+    Mix(Box<mix::Args>),
+    /// Say how a mixed sample was made
+    Explain(explain::Args),
     /// Check every checksum and content hash of a set
     Verify(verify::Args),
     /// Say what is in a set
@@ -118,6 +124,8 @@ fn dispatch(command: Command, output: &Output) -> Result<Exit> {
         Command::Convert(command) => command.run(output),
         Command::Synth(command) => command.run(output),
         Command::Labels(command) => command.run(output),
+        Command::Mix(arguments) => arguments.run(output),
+        Command::Explain(arguments) => arguments.run(output),
         Command::Verify(arguments) => arguments.run(output),
         Command::Inspect(arguments) => arguments.run(output),
         Command::Stats(arguments) => arguments.run(output),

@@ -112,15 +112,25 @@ impl MakeArgs {
 }
 
 impl RunArgs {
+    /// The folder that was named.
+    pub(super) fn out(&self) -> Option<&Path> {
+        self.make.out.as_deref()
+    }
+
+    /// Whether nothing is to be written.
+    pub(super) const fn is_dry(&self) -> bool {
+        self.make.dry_run
+    }
+
+    /// What the set would be, in words and numbers.
+    pub(super) fn estimate(&self, source: &dyn Source, name: &str, output: &Output) -> Result<(String, Estimate)> {
+        let estimate = estimate(source, &self.options(output)?)?;
+        Ok((told_estimate(&estimate, &self.place(name)), estimate))
+    }
+
     /// Makes the set, or says what it would be. `name` is the folder below `shards/` when `--out` is not given.
     pub(super) fn run(&self, source: &dyn Source, name: &str, output: &Output) -> Result<Exit> {
-        let depth = match self.depth_dtype {
-            DepthDtype::Float32 => DepthEncoding::F32,
-            DepthDtype::Uint16 => DepthEncoding::U16 { scale_factor: self.depth_step },
-        };
-        let samples_per_shard = usize::from(self.samples_per_shard);
-        let options = RunOptions { depth, samples_per_shard, ..self.make.options(output)? };
-        let out = self.make.out(Path::new("shards").join(name));
+        let (options, out) = (self.options(output)?, self.place(name));
         if self.make.dry_run {
             tell_estimate(&estimate(source, &options)?, &out, output)?;
             return Ok(Exit::Done);
@@ -130,10 +140,27 @@ impl RunArgs {
         output.result(told_outcome(&outcome, &out, output), &outcome)?;
         Ok(if outcome.quarantined.is_empty() { Exit::Done } else { Exit::Findings })
     }
+
+    fn place(&self, name: &str) -> PathBuf {
+        self.make.out(Path::new("shards").join(name))
+    }
+
+    fn options(&self, output: &Output) -> Result<RunOptions> {
+        let depth = match self.depth_dtype {
+            DepthDtype::Float32 => DepthEncoding::F32,
+            DepthDtype::Uint16 => DepthEncoding::U16 { scale_factor: self.depth_step },
+        };
+        let samples_per_shard = usize::from(self.samples_per_shard);
+        Ok(RunOptions { depth, samples_per_shard, ..self.make.options(output)? })
+    }
 }
 
 fn tell_estimate(estimate: &Estimate, out: &Path, output: &Output) -> Result<()> {
-    let text = format!(
+    output.result(told_estimate(estimate, out), estimate)
+}
+
+fn told_estimate(estimate: &Estimate, out: &Path) -> String {
+    format!(
         "would make {}: {} samples, {} ({} before compression), about {}; {} of {} tried samples are bad",
         out.display(),
         estimate.n_samples,
@@ -142,8 +169,7 @@ fn tell_estimate(estimate: &Estimate, out: &Path, output: &Output) -> Result<()>
         indicatif::HumanDuration(Duration::from_secs_f64(estimate.seconds)),
         estimate.n_bad,
         estimate.n_tried,
-    );
-    output.result(text, estimate)
+    )
 }
 
 fn say_plan(header: &Header, n_samples: usize, options: &RunOptions, out: &Path, output: &Output) {

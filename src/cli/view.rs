@@ -7,12 +7,15 @@ use image::{ImageFormat, RgbImage};
 use serde_json::json;
 
 use super::exit::{Exit, Usage};
+use super::explain::row_of;
+use super::mix::{ParameterArgs, Weighted, input, is_full_nyu};
 use super::output::Output;
 use super::stats::named;
 use crate::file::write_atomically;
 use crate::label::LabelSpace;
-use crate::shard::{Set, find_sets};
-use crate::view::{ColorMap, SheetOptions, of_set, sheet};
+use crate::mix::{Mixed, Options};
+use crate::shard::{Set, SetSource, find_sets};
+use crate::view::{ColorMap, SheetOptions, mix_sheet, of_set, sheet};
 
 /// Draws a contact sheet: image, depth in colours with a scale in metres, and classes with their names, one row a
 /// sample.
@@ -39,6 +42,11 @@ pub(super) struct Args {
     /// Depths at the ends of the colour scale, in metres [default: the percentiles 1 and 99 of what is shown]
     #[arg(long, value_name = "NEAR,FAR", value_parser = range)]
     range: Option<(f64, f64)>,
+    /// Show mixes of the samples instead, with partners drawn by --seed: parents, mask, result. Nothing else is written
+    #[arg(long, short, value_name = "NAME[=WEIGHT]", value_delimiter = ',')]
+    method: Vec<Weighted>,
+    #[command(flatten)]
+    parameters: ParameterArgs,
 }
 
 /// Colour maps by name.
@@ -75,7 +83,11 @@ impl Args {
         for path in &paths {
             let set = Set::open(path)?;
             let rows = self.rows(&set)?;
-            let picture = draw(&set, &rows, self.colors.into(), self.range)?;
+            let picture = if self.method.is_empty() {
+                draw(&set, &rows, self.colors.into(), self.range)?
+            } else {
+                self.draw_mixes(&set, &rows)?
+            };
             let file = named(&self.out, path, paths.len());
             write_atomically(&file, &png(&picture)?).with_context(|| file.display().to_string())?;
             text += &format!("{}\n", file.display());
@@ -84,6 +96,27 @@ impl Args {
         }
         output.result(text, &values)?;
         Ok(Exit::Done)
+    }
+
+    /// A picture of what `sdprep mix` would make of some rows.
+    fn draw_mixes(&self, set: &Set, rows: &[usize]) -> Result<RgbImage> {
+        let methods: Vec<_> = self.method.iter().map(|w| w.0).collect();
+        let parameters = self.parameters.parameters(&[&set.spec().dataset], is_full_nyu(set), &methods)?;
+        let options = Options {
+            methods: self.method.iter().map(|w| (w.0, w.1)).collect(),
+            seed: self.seed.unwrap_or(0),
+            probability: Some(1.0),
+            ..Options::new(self.method[0].0, parameters)
+        };
+        let source = SetSource::new(set);
+        let mixed = Mixed::new(vec![input(&source, set.root())], options)?;
+        let mut shown = Vec::new();
+        for (i, recipe) in mixed.recipes().iter().enumerate().filter(|(_, r)| rows.contains(&r.sample.row)) {
+            shown.push(row_of(mixed.settle(i)?, &recipe.key())?);
+        }
+        let subtitle = format!("{} mixes, seed {}", shown.len(), self.seed.unwrap_or(0));
+        let options = SheetOptions { map: self.colors.into(), range_m: self.range, ..mix_options(set, &subtitle) };
+        Ok(mix_sheet(&shown, &options))
     }
 
     fn rows(&self, set: &Set) -> Result<Vec<usize>> {
@@ -124,6 +157,12 @@ pub(super) fn draw(set: &Set, rows: &[usize], map: ColorMap, range_m: Option<(f6
         range_m,
     };
     Ok(sheet(&of_set::sheet_rows(set, rows)?, &options))
+}
+
+/// How a picture of mixes of a set looks.
+pub(super) fn mix_options(set: &Set, subtitle: &str) -> SheetOptions {
+    let space = set.spec().label_space.unwrap_or(LabelSpace::Ade20k150);
+    SheetOptions { title: title(set), subtitle: subtitle.to_owned(), space, ..SheetOptions::default() }
 }
 
 /// `nyuv2 · train`

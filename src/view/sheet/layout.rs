@@ -8,16 +8,16 @@ use crate::sample::{Sample, Size};
 use crate::view::color::DepthScale;
 use crate::view::panel;
 
-pub(super) const MARGIN: f32 = 28.0;
-pub(super) const GAP: f32 = 10.0;
+pub(in super::super) const MARGIN: f32 = 28.0;
+pub(in super::super) const GAP: f32 = 10.0;
 pub(super) const CAPTION: f32 = 26.0;
 pub(super) const ROW_GAP: f32 = 18.0;
 pub(super) const LEGEND_WIDTH: f32 = 200.0;
 pub(super) const LEGEND_LINE: f32 = 19.0;
-pub(super) const BAR: (f32, f32) = (300.0, 14.0);
+pub(in super::super) const BAR: (f32, f32) = (300.0, 14.0);
 pub(super) const QUARANTINED_HEIGHT: f32 = 48.0;
 /// Pixels of a panel: 4:3 pictures become 440 x 330.
-pub(super) const PANEL_AREA: f64 = 440.0 * 330.0;
+pub(in super::super) const PANEL_AREA: f64 = 440.0 * 330.0;
 
 /// The columns of a sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ mod legend;
 
 use image::{RgbImage, imageops};
 
-use self::layout::{BAR, CAPTION, Layout, MARGIN, QUARANTINED_HEIGHT};
+pub(super) use self::layout::{BAR, GAP, MARGIN, PANEL_AREA};
+use self::layout::{CAPTION, Layout, QUARANTINED_HEIGHT};
 use self::legend::{draw_footer, draw_row_legend, footer_height, footer_lines, sheet_legend};
 use super::color::{ColorMap, DepthScale, MISSING, metres};
 use super::drawing::{Align, Drawing, Rgb, Style};
@@ -85,10 +86,10 @@ impl Default for SheetOptions {
     }
 }
 
-const GROUND: Rgb = [250, 250, 248];
-const INK: Rgb = [32, 34, 38];
-const FAINT: Rgb = [116, 120, 128];
-const HAIRLINE: Rgb = [206, 208, 212];
+pub(super) const GROUND: Rgb = [250, 250, 248];
+pub(super) const INK: Rgb = [32, 34, 38];
+pub(super) const FAINT: Rgb = [116, 120, 128];
+pub(super) const HAIRLINE: Rgb = [206, 208, 212];
 const ALARM: Rgb = [176, 32, 36];
 const ALARM_GROUND: Rgb = [250, 230, 228];
 
@@ -167,7 +168,7 @@ fn draw_header(drawing: &mut Drawing, layout: &Layout, options: &SheetOptions, s
     drawing.rect(MARGIN, layout.header_height() - 4.0, layout.width() - 2.0 * MARGIN, 1.0, HAIRLINE);
 }
 
-fn draw_scale(drawing: &mut Drawing, x: f32, y: f32, scale: &DepthScale) {
+pub(super) fn draw_scale(drawing: &mut Drawing, x: f32, y: f32, scale: &DepthScale) {
     let (width, height) = BAR;
     for i in 0..width as usize {
         let color = scale.map().color(i as f32 / (width - 1.0));
@@ -225,7 +226,7 @@ fn draw_quarantined(drawing: &mut Drawing, row: &Row, fault: &Fault, y: f32, lay
 
 #[cfg(test)]
 mod tests {
-    use super::layout::{Column, PANEL_AREA};
+    use super::layout::Column;
     use super::*;
     use crate::sample::{Depth, Image, Semantics, Size};
     use ndarray::Array2;

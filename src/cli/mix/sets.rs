@@ -1,0 +1,76 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::cli::exit::Usage;
+use crate::cli::output::Output;
+use crate::cli::view::set_name;
+use crate::mix::{Input, SetName};
+use crate::shard::{Set, SetSource, Spec, find_sets};
+
+/// Whether a set was made by `sdprep mix`.
+pub(in crate::cli) fn is_mix(spec: &Spec) -> bool {
+    spec.options.contains_key("mix")
+}
+
+/// The sets to mix. In folders, those that are not for training, or mixes themselves, are passed over.
+pub(super) fn chosen(named: &[PathBuf], out: Option<&Path>, output: &Output) -> Result<Vec<PathBuf>> {
+    let default = [PathBuf::from("shards")];
+    let places = if named.is_empty() { &default[..] } else { named };
+    let nothing = |place: &Path| {
+        let place = place.display();
+        Usage(format!(
+            "{place}: there is no training set to mix; say `sdprep mix SET --method ...`, or make one with `sdprep convert`"
+        ))
+    };
+    let mut chosen = Vec::new();
+    for place in places {
+        if place.join("zarr.json").exists() {
+            chosen.push(place.clone());
+            continue;
+        }
+        let found = match find_sets(place) {
+            Ok(found) => found,
+            Err(_) if named.is_empty() => return Err(nothing(place).into()),
+            Err(e) => return Err(e.into()),
+        };
+        let before = chosen.len();
+        for path in found.into_iter().filter(|path| Some(path.as_path()) != out) {
+            let spec = crate::shard::read_attributes(&path)?.spec;
+            if spec.split != "train" {
+                output.say(format_args!("passing over {}: split {}", path.display(), spec.split));
+            } else if is_mix(&spec) {
+                output.say(format_args!("passing over {}: a mix itself", path.display()));
+            } else {
+                output.say(format_args!("taking {}", path.display()));
+                chosen.push(path);
+            }
+        }
+        if chosen.len() == before {
+            return Err(nothing(place).into());
+        }
+    }
+    Ok(chosen)
+}
+
+/// A set as something to mix.
+pub(in crate::cli) fn input<'s>(source: &'s SetSource<'s>, path: &Path) -> Input<'s> {
+    let set = source.set();
+    let name = SetName { name: set_name(path), fingerprint: set.fingerprint().to_owned() };
+    Input { name, source, rows: set.rows().collect() }
+}
+
+/// The set of this name and data among the given ones, beside `beside`, or below `shards/`.
+pub(in crate::cli) fn set_named(name: &SetName, given: &[PathBuf], beside: &Path) -> Result<Set> {
+    let siblings = beside.parent().map(|folder| folder.join(&name.name));
+    let usual = [Some(Path::new("shards").join(&name.name)), siblings];
+    let places = given.iter().cloned().chain(usual.into_iter().flatten());
+    for place in places.filter(|place| place.join("zarr.json").exists()) {
+        let set = Set::open(&place)?;
+        if set.fingerprint() == name.fingerprint {
+            return Ok(set);
+        }
+    }
+    let SetName { name, fingerprint } = name;
+    Err(Usage(format!("the parent set {name} ({fingerprint}) was not found; say --parent SET")).into())
+}
