@@ -78,3 +78,33 @@ impl Options {
         chosen.or(self.methods.last()).map(|&(method, _)| method)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mix::{Domain, Parameters};
+
+    #[test]
+    fn methods_are_drawn_by_their_weights() {
+        let methods = Method::ALL.iter().enumerate().map(|(i, &m)| (m, 1.0 + (i % 2) as f64)).collect();
+        let options = Options { methods, ..Options::new(Method::CutMix, Parameters::of(Domain::Indoor)) };
+        let drawn: Vec<Method> = (0..10_000).filter_map(|copy| options.method_of("000", copy)).collect();
+        for (i, method) in Method::ALL.iter().enumerate() {
+            let n = drawn.iter().filter(|&m| m == method).count();
+            assert!(n.abs_diff(1000 * (1 + i % 2)) < 130, "{method}: {n}");
+        }
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_told() {
+        let told = |change: fn(&mut Options)| {
+            let mut options = Options::new(Method::CutMix, Parameters::of(Domain::Road));
+            change(&mut options);
+            options.check().unwrap_err()
+        };
+        assert!(told(|o| o.probability = Some(1.5)).contains("--p"));
+        assert!(told(|o| o.copies = 0).contains("copy"));
+        assert!(told(|o| o.methods[0].1 = -1.0).contains("weight of cutmix"));
+        assert!(told(|o| o.methods.push((Method::CutMix, 1.0))).contains("twice"));
+    }
+}
