@@ -66,22 +66,41 @@ fn the_same_bytes_with_any_threads_and_parts() {
 
 #[test]
 fn the_same_bytes_after_kills() {
-    let dir = tempfile::tempdir().unwrap();
     let pictures = Pictures::new();
+    survives_kills(20, |out| pictures.command(out));
+}
+
+#[test]
+fn mixes_survive_kills_too() {
+    let pictures = Pictures::new();
+    let set = pictures.root.path().join("set");
+    run(&mut pictures.command(&set));
+    survives_kills(8, |out| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sdprep"));
+        command.arg("mix").arg(&set).args(["--method", "nearfarmix=2,cutmix,depthmix", "--copies", "2"]);
+        command.args(["--samples-per-shard", "4", "--quiet", "--out"]).arg(out);
+        command.stdout(Stdio::null());
+        command
+    });
+}
+
+/// Kills a command at moments spread over its run until `n` have hit, runs it to its end and compares.
+fn survives_kills(n: usize, command: impl Fn(&Path) -> Command) {
+    let dir = tempfile::tempdir().unwrap();
     let started = Instant::now();
-    run(&mut pictures.command(&dir.path().join("whole")));
+    run(&mut command(&dir.path().join("whole")));
     let whole = started.elapsed();
     let reference = tree(&dir.path().join("whole"));
 
     let out = dir.path().join("killed");
     let mut n_killed = 0;
     let mut attempt = 0u32;
-    while n_killed < 20 {
+    while n_killed < n {
         // Spread over the run by the golden ratio; a run that was faster than its kill starts a new set.
         let moment = whole.mul_f64(f64::from(attempt) * 0.618_034 % 1.0);
         attempt += 1;
         assert!(attempt < 400, "only {n_killed} kills hit a running process");
-        let mut child = pictures.command(&out).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(&out).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(moment.max(Duration::from_millis(1)));
         child.kill().unwrap();
         if child.wait().unwrap().code().is_some() {
@@ -93,7 +112,7 @@ fn the_same_bytes_after_kills() {
             assert!(!complete || tree(&out).get("samples.jsonl") == reference.get("samples.jsonl"));
         }
     }
-    run(&mut pictures.command(&out));
+    run(&mut command(&out));
     assert!(tree(&out) == reference, "after {n_killed} kills");
 }
 

@@ -69,7 +69,11 @@ enum Command {
     /// Merge pseudo labels into a set; carry labels into another class set
     #[command(subcommand)]
     Labels(labels::Labels),
-    /// Mix samples of sets into new ones
+    /// Mix samples of sets into new ones: NearFarMix, CutDepth, vertical CutDepth, CutMix, ClassMix, DepthMix, AffineMix
+    ///
+    /// Every sample is B, the background, of its mixes; A, which is pasted, is drawn from the same data set. The new set
+    /// holds the mixed samples alone, as KEY@method.copy. A sample that chance (--p) leaves out, or for which no draw is
+    /// any good, is stored as it is and flagged. `sdprep explain` shows how a sample was made.
     Mix(Box<mix::Args>),
     /// Say how a mixed sample was made
     Explain(explain::Args),

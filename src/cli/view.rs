@@ -8,12 +8,12 @@ use serde_json::json;
 
 use super::exit::{Exit, Usage};
 use super::explain::row_of;
-use super::mix::{ParameterArgs, Weighted, input, is_full_nyu};
+use super::mix::{ParameterArgs, input, is_full_nyu};
 use super::output::Output;
 use super::stats::named;
 use crate::file::write_atomically;
 use crate::label::LabelSpace;
-use crate::mix::{Mixed, Options};
+use crate::mix::{Method, Mixed, Options};
 use crate::shard::{Set, SetSource, find_sets};
 use crate::view::{ColorMap, SheetOptions, mix_sheet, of_set, sheet};
 
@@ -42,9 +42,10 @@ pub(super) struct Args {
     /// Depths at the ends of the colour scale, in metres [default: the percentiles 1 and 99 of what is shown]
     #[arg(long, value_name = "NEAR,FAR", value_parser = range)]
     range: Option<(f64, f64)>,
-    /// Show mixes of the samples instead, with partners drawn by --seed: parents, mask, result. Nothing else is written
-    #[arg(long, short, value_name = "NAME[=WEIGHT]", value_delimiter = ',')]
-    method: Vec<Weighted>,
+    /// Show what these methods of `sdprep mix` would make of the samples, with partners drawn by --seed: parents, mask,
+    /// result. No set is written
+    #[arg(long, short, value_name = "NAME", value_delimiter = ',')]
+    method: Vec<Method>,
     #[command(flatten)]
     parameters: ParameterArgs,
 }
@@ -100,19 +101,17 @@ impl Args {
 
     /// A picture of what `sdprep mix` would make of some rows.
     fn draw_mixes(&self, set: &Set, rows: &[usize]) -> Result<RgbImage> {
-        let methods: Vec<_> = self.method.iter().map(|w| w.0).collect();
-        let parameters = self.parameters.parameters(&[&set.spec().dataset], is_full_nyu(set), &methods)?;
-        let options = Options {
-            methods: self.method.iter().map(|w| (w.0, w.1)).collect(),
-            seed: self.seed.unwrap_or(0),
-            probability: Some(1.0),
-            ..Options::new(self.method[0].0, parameters)
-        };
+        let methods = &self.method;
+        let parameters = self.parameters.parameters(&[&set.spec().dataset], is_full_nyu(set), methods)?;
         let source = SetSource::new(set);
-        let mixed = Mixed::new(vec![input(&source, set.root())], options)?;
         let mut shown = Vec::new();
-        for (i, recipe) in mixed.recipes().iter().enumerate().filter(|(_, r)| rows.contains(&r.sample.row)) {
-            shown.push(row_of(mixed.settle(i)?, &recipe.key())?);
+        for &method in methods {
+            let usual = Options::new(method, parameters.clone());
+            let options = Options { seed: self.seed.unwrap_or(0), probability: Some(1.0), ..usual };
+            let mixed = Mixed::new(vec![input(&source, set.root())], options)?;
+            for (i, recipe) in mixed.recipes().iter().enumerate().filter(|(_, r)| rows.contains(&r.sample.row)) {
+                shown.push(row_of(mixed.settle(i)?, &recipe.key())?);
+            }
         }
         let subtitle = format!("{} mixes, seed {}", shown.len(), self.seed.unwrap_or(0));
         let options = SheetOptions { map: self.colors.into(), range_m: self.range, ..mix_options(set, &subtitle) };

@@ -27,12 +27,7 @@ const MAX_PLAN: u64 = 8 << 30;
 /// Samples that a dry run mixes.
 const N_TRIED: usize = 48;
 
-/// Make mixed samples from one set or several: NearFarMix, CutDepth, vertical CutDepth, CutMix, ClassMix, DepthMix,
-/// AffineMix.
-///
-/// Every sample is B, the background, of its mixes; A, which is pasted, is drawn from the same data set. The new set
-/// holds the mixed samples alone, as KEY@method.copy. A sample that chance (--p) leaves out, or for which no draw is any
-/// good, is stored as it is and flagged. `sdprep explain` shows how a sample was made.
+/// `sdprep mix`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Sets to mix, or folders that hold sets [default: the training sets below shards/]
@@ -82,7 +77,7 @@ struct DrawArgs {
 
 /// `nearfarmix` or `nearfarmix=0.6`
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Weighted(pub(super) Method, pub(super) f64);
+struct Weighted(Method, f64);
 
 impl FromStr for Weighted {
     type Err = String;
