@@ -84,7 +84,7 @@ enum Command {
     /// Count depths and classes of a set; draw a chart
     Stats(stats::Args),
     /// Draw a contact sheet of a set
-    View(view::Args),
+    View(Box<view::Args>),
     /// Write a page with sheets, charts and numbers of sets
     Report(report::Args),
     /// Write a set as NumPy arrays, pictures or WebDataset archives
