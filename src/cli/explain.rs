@@ -1,5 +1,5 @@
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -61,7 +61,7 @@ impl Args {
     }
 
     /// Makes the sample once more and draws all of it. Whether it is what is stored.
-    fn draw(&self, set: &Set, record: &Record, recipe: &Recipe, names: &[SetName], out: &PathBuf) -> Result<bool> {
+    fn draw(&self, set: &Set, record: &Record, recipe: &Recipe, names: &[SetName], out: &Path) -> Result<bool> {
         let parents: Vec<Set> =
             names.iter().map(|name| set_named(name, &self.parent, &self.set)).collect::<Result<_>>()?;
         let sources: Vec<SetSource<'_>> = parents.iter().map(SetSource::new).collect();
