@@ -41,10 +41,11 @@ fn main() -> Result<()> {
     for (path, n) in [(&few, frames / 4), (&rooms, frames)] {
         println!("memory for {n} frames: {} MiB at most", peak(path, &folder.join("mixed"))? / 1024);
     }
-    match python() {
-        Some(python) => against_numpy(&python, &set, &folder, rounds),
-        None => Ok(println!("no Python with zarr: set SEMDEPTH_PYTHON, or run scripts/test.sh once")),
+    if let Some(python) = python() {
+        return against_numpy(&python, &set, &folder, rounds);
     }
+    println!("no Python with zarr: set SEMDEPTH_PYTHON, or run scripts/test.sh once");
+    Ok(())
 }
 
 /// `sdprep mix` as a process, against decompressing two samples and compressing one in memory on the same cores.
