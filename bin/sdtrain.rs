@@ -1,8 +1,7 @@
-//! Trains depth + semantics networks on prepared sets.
+//! Trains and evaluates depth + semantics networks.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    eprintln!("sdtrain: training arrives in a later version; prepare data with sdprep meanwhile");
-    ExitCode::from(3)
+    semdepth::cli::sdtrain()
 }

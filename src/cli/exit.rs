@@ -30,7 +30,7 @@ impl From<Exit> for ExitCode {
 pub(super) struct Usage(pub(super) String);
 
 /// Prints the error, if any, and picks the code.
-pub(super) fn of(result: anyhow::Result<Exit>) -> Exit {
+pub(super) fn of(program: &str, result: anyhow::Result<Exit>) -> Exit {
     let error = match result {
         Ok(exit) => return exit,
         Err(error) => error,
@@ -38,7 +38,7 @@ pub(super) fn of(result: anyhow::Result<Exit>) -> Exit {
     if is_broken_pipe(&error) {
         return Exit::Done; // `sdprep inspect | head` has had enough, which is no failure
     }
-    eprintln!("sdprep: {}", message(&error));
+    eprintln!("{program}: {}", message(&error));
     let usage = error.is::<Usage>()
         || matches!(error.downcast_ref(), Some(SourceError::Usage(_)))
         || matches!(error.downcast_ref(), Some(RemapFolderError::Source(SourceError::Usage(_))))

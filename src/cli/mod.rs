@@ -1,4 +1,4 @@
-//! The command line of `sdprep`: what can be typed, what is printed, how it ends. Nothing below knows clap.
+//! The command lines: what can be typed, what is printed, how it ends. Nothing below knows clap.
 
 mod convert;
 mod diff;
@@ -14,6 +14,8 @@ mod report;
 mod run;
 mod stats;
 mod synth;
+#[cfg(feature = "train")]
+mod train;
 mod verify;
 mod view;
 
@@ -24,6 +26,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use exit::Exit;
 use output::Output;
+#[cfg(feature = "train")]
+pub use train::sdtrain;
 
 /// Prepares depth + semantics data: converts NYUv2, KITTI and your own RGB-D folders into sharded Zarr tensors,
 /// checks them and shows them.
@@ -116,11 +120,17 @@ pub fn sdprep() -> ExitCode {
         }
     };
     let output = Output::new(arguments.common);
-    if let Some(n) = output.threads() {
-        // Fails only when the pool exists already, which nothing before this line brings about.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
-    }
-    exit::of(dispatch(arguments.command, &output)).into()
+    output.use_threads();
+    exit::of("sdprep", dispatch(arguments.command, &output)).into()
+}
+
+/// Every program there is.
+fn programs() -> Vec<clap::Command> {
+    vec![
+        Sdprep::command(),
+        #[cfg(feature = "train")]
+        train::Sdtrain::command(),
+    ]
 }
 
 fn dispatch(command: Command, output: &Output) -> Result<Exit> {
@@ -142,7 +152,7 @@ fn dispatch(command: Command, output: &Output) -> Result<Exit> {
             clap_complete::generate(shell, &mut Sdprep::command(), "sdprep", &mut script);
             output.raw(&script)
         }
-        Command::Reference => output.raw(reference::markdown(Sdprep::command()).as_bytes()),
+        Command::Reference => output.raw(reference::markdown(programs()).as_bytes()),
         Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Sdprep::command()).render(&mut page)?;
@@ -158,7 +168,7 @@ mod tests {
     #[test]
     fn the_reference_is_up_to_date() {
         let there = include_str!("../../docs/cli.md");
-        let made = reference::markdown(Sdprep::command());
+        let made = reference::markdown(programs());
         assert!(there == made, "docs/cli.md lags behind: sdprep reference > docs/cli.md");
     }
 

@@ -23,6 +23,14 @@ impl Output {
         self.common.threads.map(usize::from)
     }
 
+    /// Sizes the pool of threads as asked for.
+    pub(super) fn use_threads(&self) {
+        if let Some(n) = self.threads() {
+            // Fails only when the pool exists already, which nothing before this brings about.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
+        }
+    }
+
     /// Something for the person in front of it.
     pub(super) fn say(&self, text: impl Display) {
         if !self.common.quiet {

@@ -13,17 +13,19 @@ is a set or a folder that holds sets. Paths have defaults: what was chosen is pr
 | exit code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | done, with findings: quarantined samples, damage found by `verify`, differences found by `diff` |
+| 1 | done, with findings: quarantined samples, damage found by `verify`, differences found by `diff`; samples that training left out, a run stopped early |
 | 2 | usage: the command does not make sense as typed, or the output folder holds something else |
 | 3 | failed: a file is missing or damaged as a whole, the disk is full |
 ";
 
-/// The reference of a command and all below it, as Markdown.
-pub(super) fn markdown(command: Command) -> String {
-    let mut root = command.term_width(110);
-    root.build();
+/// The reference of programs and all their commands, as Markdown.
+pub(super) fn markdown(programs: Vec<Command>) -> String {
     let mut text = HEAD.to_owned();
-    section(&mut root, &mut text);
+    for program in programs {
+        let mut root = program.term_width(110);
+        root.build();
+        section(&mut root, &mut text);
+    }
     text
 }
 

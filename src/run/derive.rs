@@ -75,7 +75,7 @@ pub fn derive(
     execute(&rows, &spec, out, options, progress)
 }
 
-/// Measures what [`derive`] would do, and writes nothing.
+/// Measures what [`derive()`] would do, and writes nothing.
 ///
 /// # Errors
 /// The plan cannot be made into a set.

@@ -1,7 +1,16 @@
 //! The networks, their operations and the trainer: the only place that sees the tensor engine (dfdx).
 //!
 //! [`op`] holds differentiable operations the engine lacks, [`nn`] layers with parameters made of them, [`model`] the networks.
+//! [`data`] makes batches of sets, [`trainer`] learns from them with [`optim`] and [`schedule`], [`checkpoint`] keeps a run;
+//! [`metric`] measures depth and semantics of any origin, [`evaluate`] those of a network.
 
+pub mod checkpoint;
+pub mod data;
+pub mod evaluate;
+pub mod metric;
 pub mod model;
 pub mod nn;
 pub mod op;
+pub mod optim;
+pub mod schedule;
+pub mod trainer;

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::record::{flat, read, record, with};
 use super::{Map, Number, Scalar};
+use crate::sample::IGNORE;
 
 /// The numbers of [`silog`]; [`SiLog::default`] has those of dss.md 8.1 for indoor sets.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,9 +62,6 @@ pub struct LabelError {
     pixel: usize,
     classes: usize,
 }
-
-/// The label of pixels without one.
-pub const IGNORE: u8 = 255;
 
 /// Mean over the labelled pixels of the whole batch of -ln of the softmax of `logits` at the label; 0 when there are none. `logits` is
 /// `[B, classes, H, W]`, `labels` `[B, H, W]`.

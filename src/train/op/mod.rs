@@ -35,7 +35,7 @@ pub use conv::{ConvKernel, conv2d};
 pub use depthwise::{DepthwiseKernel, depthwise_conv2d};
 pub use join::{JoinKernel, add, concat_channels, scale_planes, take_channels, times};
 pub use layer_norm::{LayerNormKernel, layer_norm};
-pub use loss::{IGNORE, LabelError, LossKernel, SiLog, cross_entropy, silog};
+pub use loss::{LabelError, LossKernel, SiLog, cross_entropy, silog};
 pub use padding::{Padding, Windows};
 pub use partition::{Cut, Partition, PartitionKernel, Tokens, partition, unpartition};
 pub use pointwise::{Function, PointwiseKernel, map};

@@ -1,0 +1,75 @@
+//! The command line of `sdtrain`.
+
+mod eval;
+mod metrics;
+mod run;
+mod summary;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use super::Common;
+use super::exit::{self, Exit};
+use super::output::Output;
+
+/// Trains depth + semantics networks on prepared sets, and evaluates them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sdtrain",
+    version,
+    max_term_width = 110,
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Exit codes: 0 done; 1 done, with findings (samples that could not be read, stopped early); 2 usage; 3 failed.
+Begin with:  sdtrain shards/   then   sdtrain eval runs/last shards/"
+)]
+pub(super) struct Sdtrain {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    train: run::Args,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Evaluate a trained network on sets
+    Eval(eval::Args),
+    /// Evaluate depth maps of any program against the truth
+    Metrics(metrics::Args),
+    /// Say what a network is made of
+    Summary(summary::Args),
+}
+
+/// Runs `sdtrain` on the arguments of this process.
+#[must_use]
+pub fn sdtrain() -> ExitCode {
+    let arguments = match Sdtrain::try_parse() {
+        Ok(arguments) => arguments,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let output = Output::new(arguments.common);
+    output.use_threads();
+    exit::of("sdtrain", dispatch(arguments, &output)).into()
+}
+
+fn dispatch(arguments: Sdtrain, output: &Output) -> Result<Exit> {
+    match arguments.command {
+        None => arguments.train.run(output),
+        Some(Command::Eval(arguments)) => arguments.run(output),
+        Some(Command::Metrics(arguments)) => arguments.run(output),
+        Some(Command::Summary(arguments)) => arguments.run(output),
+    }
+}
+
+/// Rows and columns, as in `192x256`.
+fn size(text: &str) -> Result<(usize, usize), String> {
+    let sides = text.split_once('x').and_then(|(h, w)| Some((h.trim().parse().ok()?, w.trim().parse().ok()?)));
+    sides.ok_or_else(|| format!("expected rows x columns, such as 192x256; found {text:?}"))
+}

@@ -1,0 +1,208 @@
+//! A training run on disk: parameters, running statistics, moments, step, seed and settings in one safetensors file.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use dfdx::tensor::Cpu;
+use safetensors::tensor::SafeTensors;
+
+use super::model::{self, Config, ConfigError, Dss, WeightsError};
+use super::optim::{AdamW, AdamWConfig, Moments, MomentsError};
+use crate::file;
+
+const FIRST: &str = "optim.m.";
+const SECOND: &str = "optim.v.";
+/// No file of this project is larger; more is not read.
+const LIMIT: u64 = 16 << 30;
+
+/// A checkpoint that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file system refused.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its content does not fit.
+    #[error("{path}: {source}", path = path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ContentError,
+    },
+}
+
+/// What is wrong with the content of a checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// A tensor or the metadata.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The moments.
+    #[error(transparent)]
+    Moments(#[from] MomentsError),
+    /// Weights without the rest.
+    #[error("it holds weights, not a training run: metadata `{key}` is missing or no number")]
+    NoRun {
+        /// The metadata key.
+        key: &'static str,
+    },
+    /// The network is not named.
+    #[error("it does not say of which network it is; name one with --model")]
+    NoModel,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Finished optimiser steps.
+    pub step: u64,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The settings of the run, as it wrote them.
+    pub settings: String,
+}
+
+/// Writes a checkpoint in place of whatever is at `path`; a write that fails leaves that as it was.
+///
+/// # Errors
+///
+/// The file system.
+pub fn save(
+    path: &Path,
+    network: &Dss<f32, Cpu>,
+    optimiser: &AdamW,
+    progress: &Progress,
+) -> Result<(), CheckpointError> {
+    let mut tensors = model::tensors(network.store());
+    let shapes: BTreeMap<&str, &[usize]> =
+        network.store().entries().iter().map(|e| (e.name.as_str(), e.shape.as_slice())).collect();
+    for (name, moments) in optimiser.moments() {
+        let shape = shapes.get(name.as_str()).map(|s| s.to_vec()).unwrap_or_default();
+        tensors.push((format!("{FIRST}{name}"), shape.clone(), moments.m.clone()));
+        tensors.push((format!("{SECOND}{name}"), shape, moments.v.clone()));
+    }
+    let other = BTreeMap::from([
+        ("semdepth.step".to_owned(), progress.step.to_string()),
+        ("semdepth.seed".to_owned(), progress.seed.to_string()),
+        ("semdepth.training".to_owned(), progress.settings.clone()),
+    ]);
+    let bytes = model::serialize(tensors, network.config(), other)
+        .map_err(|e| CheckpointError::Content { path: path.to_owned(), source: e.into() })?;
+    file::write_atomically(path, &bytes).map_err(|source| CheckpointError::Io { path: path.to_owned(), source })
+}
+
+/// A file of weights, with or without the state of a run.
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    metadata: model::Metadata,
+}
+
+impl Checkpoint {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// The file system; no safetensors file; metadata of another format.
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let bytes =
+            file::read_bounded(path, LIMIT).map_err(|source| CheckpointError::Io { path: path.to_owned(), source })?;
+        let metadata = model::read_metadata(&bytes)
+            .map_err(|e| CheckpointError::Content { path: path.to_owned(), source: e.into() })?;
+        Ok(Self { path: path.to_owned(), bytes, metadata })
+    }
+
+    /// The configuration of its network, when the file says it.
+    pub fn config(&self) -> Option<&Config> {
+        self.metadata.config.as_ref()
+    }
+
+    /// The network with these weights; `config` in place of the file's own.
+    ///
+    /// # Errors
+    ///
+    /// No configuration, or tensors that do not fit it.
+    pub fn network(&self, config: Option<Config>) -> Result<Dss<f32, Cpu>, CheckpointError> {
+        let build = || -> Result<_, ContentError> {
+            let config = config.or_else(|| self.metadata.config.clone()).ok_or(ContentError::NoModel)?;
+            let network = Dss::new(Cpu::default(), config, 0)?;
+            model::load(network.store(), &self.bytes, &[FIRST, SECOND])?;
+            Ok(network)
+        };
+        build().map_err(|source| self.fault(source))
+    }
+
+    /// Gives these weights to a network of another origin: all tensors, or the encoder's from a bare encoder.
+    ///
+    /// # Errors
+    ///
+    /// Tensors that do not fit, by name.
+    pub fn fill(&self, network: &Dss<f32, Cpu>) -> Result<(), CheckpointError> {
+        model::load(network.store(), &self.bytes, &[FIRST, SECOND]).map_err(|e| self.fault(e.into()))
+    }
+
+    /// Where the run stands.
+    ///
+    /// # Errors
+    ///
+    /// A file of weights alone.
+    pub fn progress(&self) -> Result<Progress, CheckpointError> {
+        let text =
+            |key: &'static str| self.metadata.other.get(key).ok_or_else(|| self.fault(ContentError::NoRun { key }));
+        let number = |key: &'static str| text(key)?.parse().map_err(|_| self.fault(ContentError::NoRun { key }));
+        Ok(Progress {
+            step: number("semdepth.step")?,
+            seed: number("semdepth.seed")?,
+            settings: text("semdepth.training")?.clone(),
+        })
+    }
+
+    /// The optimiser of the run, for the parameters of `network`.
+    ///
+    /// # Errors
+    ///
+    /// A file of weights alone, or moments of other parameters.
+    pub fn optimiser(&self, config: AdamWConfig, network: &Dss<f32, Cpu>) -> Result<AdamW, CheckpointError> {
+        let step = self.progress()?.step;
+        let read = || -> Result<_, ContentError> {
+            let file = SafeTensors::deserialize(&self.bytes).map_err(WeightsError::from)?;
+            let mut moments: BTreeMap<String, Moments> = BTreeMap::new();
+            for (name, view) in file.tensors() {
+                let values =
+                    view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+                if let Some(name) = name.strip_prefix(FIRST) {
+                    moments.entry(name.to_owned()).or_default().m = values;
+                } else if let Some(name) = name.strip_prefix(SECOND) {
+                    moments.entry(name.to_owned()).or_default().v = values;
+                }
+            }
+            Ok(AdamW::resume(config, step, moments, network.store())?)
+        };
+        read().map_err(|source| self.fault(source))
+    }
+
+    fn fault(&self, source: ContentError) -> CheckpointError {
+        CheckpointError::Content { path: self.path.clone(), source }
+    }
+}
+
+/// Writes the weights alone, as a file for [`Checkpoint::network`].
+///
+/// # Errors
+///
+/// The file system.
+pub fn save_weights(path: &Path, network: &Dss<f32, Cpu>) -> Result<(), CheckpointError> {
+    let bytes = model::save(network.store(), network.config())
+        .map_err(|e| CheckpointError::Content { path: path.to_owned(), source: e.into() })?;
+    file::write_atomically(path, &bytes).map_err(|source| CheckpointError::Io { path: path.to_owned(), source })
+}

@@ -1,0 +1,307 @@
+//! Batches from sets: order, resizing, flips, and decoding ahead of the step that needs them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::nn::Stream;
+use crate::label::LabelSpace;
+use crate::sample::{IGNORE, Sample, Size};
+use crate::shard::{Set, SetError};
+
+/// The samples of one or more sets as one list.
+#[derive(Debug)]
+pub struct Data {
+    sets: Vec<Set>,
+    /// Set and row of every sample.
+    rows: Vec<(usize, usize)>,
+}
+
+/// Sets that cannot be learned from.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A set cannot be opened or read.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// Labels of another class set.
+    #[error("{path}: its labels are of `{found}`, the network learns `ade20k150`; convert them with `sdprep labels remap`", path = path.display())]
+    Labels {
+        /// The set.
+        path: PathBuf,
+        /// Its class set.
+        found: String,
+    },
+    /// No sample at all.
+    #[error("the sets hold no sample to learn from")]
+    Empty,
+    /// Too many samples in a row could not be read.
+    #[error("no sample of step {step} could be read; the last: {reason}")]
+    Unreadable {
+        /// The step.
+        step: u64,
+        /// The last failure.
+        reason: String,
+    },
+}
+
+impl Data {
+    /// Opens sets. Quarantined samples are left out.
+    ///
+    /// # Errors
+    ///
+    /// A set that cannot be opened, labels of another class set, no sample.
+    pub fn open(paths: &[PathBuf]) -> Result<Self, DataError> {
+        let sets = paths.iter().map(Set::open).collect::<Result<Vec<_>, _>>()?;
+        Self::new(sets)
+    }
+
+    /// The samples of opened sets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Data::open`].
+    pub fn new(sets: Vec<Set>) -> Result<Self, DataError> {
+        for set in &sets {
+            if let Some(space) = set.spec().label_space.filter(|space| *space != LabelSpace::Ade20k150) {
+                return Err(DataError::Labels { path: set.root().to_owned(), found: space.name().to_owned() });
+            }
+        }
+        let rows: Vec<_> = sets.iter().enumerate().flat_map(|(i, set)| set.rows().map(move |row| (i, row))).collect();
+        if rows.is_empty() { Err(DataError::Empty) } else { Ok(Self { sets, rows }) }
+    }
+
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none; never so after [`Data::open`].
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether any set has labels.
+    pub fn labelled(&self) -> bool {
+        self.sets.iter().any(|set| set.spec().label_space.is_some())
+    }
+
+    /// Size of the pictures of the first set.
+    pub fn size(&self) -> Option<Size> {
+        self.sets.first().map(|set| set.spec().size)
+    }
+
+    /// Folders of the sets.
+    pub fn roots(&self) -> impl Iterator<Item = &Path> {
+        self.sets.iter().map(Set::root)
+    }
+
+    /// Sample `index` and its name.
+    ///
+    /// # Errors
+    ///
+    /// Damage, by file.
+    pub fn sample(&self, index: usize) -> Result<(Sample, String), SetError> {
+        let (set, row) = self.rows[index % self.rows.len()];
+        let set = &self.sets[set];
+        let key = set.records().get(row).map_or_else(String::new, |record| record.entry.key.clone());
+        Ok((set.sample(row)?, key))
+    }
+}
+
+/// How samples become batches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batching {
+    /// Rows and columns of a picture in a batch.
+    pub size: (usize, usize),
+    /// Taken off every channel in [0, 1], and divisor.
+    pub mean: [f32; 3],
+    /// Divides every channel afterwards.
+    pub std: [f32; 3],
+    /// Samples in a batch.
+    pub batch: usize,
+    /// How often a sample is mirrored.
+    pub flip: f64,
+    /// Decides order and chance.
+    pub seed: u64,
+    /// Whether a sample that cannot be read ends the run.
+    pub strict: bool,
+}
+
+/// A batch, ready for the network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// The step it is for.
+    pub step: u64,
+    /// Normalised pictures `[B, 3, H, W]`.
+    pub input: Vec<f32>,
+    /// Metres `[B, H, W]`, 0 where missing.
+    pub depth: Vec<f32>,
+    /// Classes `[B, H, W]`, 255 where missing.
+    pub labels: Vec<u8>,
+    /// Names of its samples.
+    pub keys: Vec<String>,
+    /// Samples that could not be read, and why.
+    pub skipped: Vec<String>,
+}
+
+impl Batch {
+    /// Without samples yet.
+    pub fn empty(step: u64) -> Self {
+        Self { step, input: Vec::new(), depth: Vec::new(), labels: Vec::new(), keys: Vec::new(), skipped: Vec::new() }
+    }
+}
+
+impl Batching {
+    /// The order of the samples in round `round` of the endless sequence a run goes through: every sample once in each round, in an
+    /// order that depends on the seed and the round alone.
+    pub fn order(&self, round: u64, samples: usize) -> Vec<usize> {
+        let mut stream = Stream::new(&format!("order {round}"), self.seed);
+        let mut order: Vec<usize> = (0..samples).collect();
+        for i in (1..samples).rev() {
+            // The bias of the remainder is below 2^-40 for any set that fits a disk.
+            order.swap(i, (stream.bits() % (i as u64 + 1)) as usize);
+        }
+        order
+    }
+
+    /// The batch of step `step`.
+    ///
+    /// # Errors
+    ///
+    /// A sample that cannot be read, when `strict`; as many in a row as a batch has otherwise.
+    pub fn make(&self, data: &Data, step: u64) -> Result<Batch, DataError> {
+        let mut batch = Batch::empty(step);
+        let (samples, first) = (data.len() as u64, step * self.batch as u64);
+        let mut known = None;
+        for position in first.. {
+            if batch.keys.len() == self.batch {
+                break;
+            }
+            let round = position / samples;
+            let order = match known.take().filter(|(r, _)| *r == round) {
+                Some((_, order)) => order,
+                None => self.order(round, data.len()),
+            };
+            let index = order[(position % samples) as usize];
+            known = Some((round, order));
+            match data.sample(index) {
+                Ok((sample, key)) => {
+                    let mut chance = Stream::new(&format!("sample {position}"), self.seed);
+                    self.push(&mut batch, &sample, chance.uniform() < self.flip);
+                    batch.keys.push(key);
+                }
+                Err(error) if self.strict => return Err(error.into()),
+                Err(error) => {
+                    batch.skipped.push(error.to_string());
+                    if batch.skipped.len() > self.batch {
+                        return Err(DataError::Unreadable { step, reason: error.to_string() });
+                    }
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Adds a sample: resized, mirrored, normalised.
+    pub fn push(&self, batch: &mut Batch, sample: &Sample, mirrored: bool) {
+        let size = Size::new(self.size.0, self.size.1);
+        let sample = if sample.image.size() == size { sample.clone() } else { sample.resize(size) };
+        let sample = if mirrored { sample.mirror() } else { sample };
+        for (plane, (mean, std)) in sample.image.planes().outer_iter().zip(self.mean.iter().zip(&self.std)) {
+            batch.input.extend(plane.iter().map(|v| (f32::from(*v) / 255.0 - mean) / std));
+        }
+        batch.depth.extend(sample.depth.metres().iter());
+        match &sample.semantics {
+            Some(labels) => batch.labels.extend(labels.values().iter()),
+            None => batch.labels.resize(batch.labels.len() + size.height * size.width, IGNORE),
+        }
+    }
+}
+
+/// Batches of consecutive steps, made on another thread ahead of their use.
+#[derive(Debug)]
+pub struct Loader {
+    batches: Receiver<Result<Batch, DataError>>,
+    waited: Duration,
+}
+
+/// Batches kept ready.
+const AHEAD: usize = 3;
+
+impl Loader {
+    /// Begins with step `first`.
+    pub fn start(data: Arc<Data>, batching: Batching, first: u64) -> Self {
+        let (sender, batches) = sync_channel(AHEAD);
+        // The thread ends when the receiver is gone or after a failure.
+        thread::spawn(move || {
+            for step in first.. {
+                let batch = batching.make(&data, step);
+                let failed = batch.is_err();
+                if sender.send(batch).is_err() || failed {
+                    break;
+                }
+            }
+        });
+        Self { batches, waited: Duration::ZERO }
+    }
+
+    /// The next batch.
+    ///
+    /// # Errors
+    ///
+    /// As [`Batching::make`].
+    pub fn receive(&mut self) -> Result<Batch, DataError> {
+        let since = Instant::now();
+        let batch = self.batches.recv();
+        self.waited += since.elapsed();
+        batch.unwrap_or(Err(DataError::Empty))
+    }
+
+    /// Time spent waiting for batches so far.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Depth, Image, Semantics};
+    use ndarray::{Array2, Array3};
+
+    fn batching() -> Batching {
+        Batching { size: (2, 3), mean: [0.5; 3], std: [0.5; 3], batch: 2, flip: 0.5, seed: 3, strict: false }
+    }
+
+    #[test]
+    fn every_round_has_every_sample_once_in_an_order_of_its_own() {
+        let (first, second) = (batching().order(0, 50), batching().order(1, 50));
+        for order in [&first, &second] {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..50).collect::<Vec<_>>());
+        }
+        assert_ne!(first, second);
+        assert_eq!(first, batching().order(0, 50));
+        assert_ne!(first, Batching { seed: 4, ..batching() }.order(0, 50));
+    }
+
+    #[test]
+    fn a_sample_is_mirrored_and_normalised_whole() {
+        let image = Array3::from_shape_fn((3, 2, 3), |(c, y, x)| (100 * c + 10 * y + x) as u8);
+        let depth = Array2::from_shape_fn((2, 3), |(y, x)| 1.0 + (3 * y + x) as f32);
+        let mut sample = Sample::new(Image::from_planes(image).unwrap(), Depth::from_metres(depth).0);
+        sample.semantics = Some(Semantics::new(Array2::from_shape_fn((2, 3), |(y, x)| (3 * y + x) as u8)));
+        let mut batch = Batch::empty(0);
+        batching().push(&mut batch, &sample, true);
+        assert_eq!(batch.depth, [3.0, 2.0, 1.0, 6.0, 5.0, 4.0]);
+        assert_eq!(batch.labels, [2, 1, 0, 5, 4, 3]);
+        assert_eq!(batch.input[..3], [2.0, 1.0, 0.0].map(|v: f32| (v / 255.0 - 0.5) / 0.5));
+        sample.semantics = None;
+        batching().push(&mut batch, &sample, false);
+        assert_eq!(batch.labels[6..], [IGNORE; 6]);
+        assert_eq!(batch.input.len(), 2 * 18);
+    }
+}
