@@ -1,9 +1,9 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::chunk::LEVEL;
-use super::spec::DepthEncoding;
 use crate::sample::Size;
 
 /// The fields a set can hold, in the order in which they are listed everywhere.
@@ -95,6 +95,22 @@ impl Dtype {
             Self::F64 => 8,
         }
     }
+}
+
+/// How metres are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "dtype")]
+pub enum DepthEncoding {
+    /// As they are.
+    #[default]
+    #[serde(rename = "float32")]
+    F32,
+    /// As the nearest whole number of steps, 1..65535; 0 stays missing.
+    #[serde(rename = "uint16")]
+    U16 {
+        /// Metres of one step.
+        scale_factor: f64,
+    },
 }
 
 /// One array of a set: what its `zarr.json` says.

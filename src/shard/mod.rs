@@ -19,7 +19,7 @@ mod spec;
 mod verify;
 mod write;
 
-pub use array::{Array, Dtype, Field};
+pub use array::{Array, DepthEncoding, Dtype, Field};
 pub use container::{ContainerError, Index};
 pub use diff::{Comparison, FieldDifference, compare};
 pub use encode::{EncodeError, Encoded, Encoder, Values};
@@ -29,6 +29,6 @@ pub(crate) use set::read_attributes;
 pub use set::{Set, SetError, find_sets};
 pub use share::{SharedFiles, share_file};
 pub use source::SetSource;
-pub use spec::{DepthEncoding, FORMAT_VERSION, Spec};
+pub use spec::{FORMAT_VERSION, Spec};
 pub use verify::{Finding, Verification, verify};
 pub use write::ShardWriter;

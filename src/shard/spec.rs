@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::array::{Array, Field};
+use super::array::{Array, DepthEncoding, Field};
 use crate::label::LabelSpace;
 use crate::sample::{Fields, IGNORE, Size};
 
@@ -11,22 +11,6 @@ pub const FORMAT_VERSION: u32 = 1;
 const MAX_SAMPLES: usize = 1 << 32;
 const MAX_SIDE: usize = 1 << 16;
 const MAX_SHARD_LEN: usize = 1 << 16;
-
-/// How metres are stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "dtype")]
-pub enum DepthEncoding {
-    /// As they are.
-    #[default]
-    #[serde(rename = "float32")]
-    F32,
-    /// As the nearest whole number of steps, 1..65535; 0 stays missing.
-    #[serde(rename = "uint16")]
-    U16 {
-        /// Metres of one step.
-        scale_factor: f64,
-    },
-}
 
 /// What a set is, fixed before its first sample is decoded. Two runs may write into one set exactly when their
 /// specifications are equal.

@@ -17,10 +17,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::name::{flat_name, nested_name};
-use super::array::Field;
+use super::array::{DepthEncoding, Field};
 use super::record::Record;
 use super::set::{Set, SetError};
-use super::spec::DepthEncoding;
 use crate::file::partial_suffix;
 use crate::sample::{Depth, Image, Sample, Semantics};
 
