@@ -5,8 +5,8 @@ use clap::ValueEnum;
 
 use super::exit::Exit;
 use super::output::{Output, bytes};
+use super::picture::set_name;
 use super::run::fraction;
-use super::view::set_name;
 use crate::run::Progress;
 use crate::shard::export::{ExportOptions, Format, export};
 use crate::shard::{Set, find_sets};

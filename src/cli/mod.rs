@@ -9,6 +9,7 @@ mod inspect;
 mod labels;
 mod mix;
 mod output;
+mod picture;
 mod reference;
 mod report;
 mod run;

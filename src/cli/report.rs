@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::output::Output;
+use super::picture::{MapName, png, set_name, title};
 use super::stats::{percent, summary};
-use super::view::{MapName, draw, png, set_name, title};
+use super::view::draw;
 use crate::file::write_atomically;
 use crate::shard::{Set, find_sets};
 use crate::view::{Page, Section, Summary, chart, of_set};

@@ -1,17 +1,16 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 
-use super::exit::{Exit, Usage};
+use super::exit::Exit;
 use super::output::Output;
-use super::view::{MapName, png, set_name, title};
-use crate::file::write_atomically;
+use super::picture::{MapName, ending, named, save, title};
 use crate::label::LabelSpace;
 use crate::run::Progress;
 use crate::shard::{Set, find_sets};
-use crate::view::{DepthSummary, Drawing, Summary, chart, of_set};
+use crate::view::{DepthSummary, Summary, chart, of_set};
 
 /// Counts a set: how its depths spread, how much of it is measured, which share each class has.
 ///
@@ -63,31 +62,8 @@ pub(super) fn summary(set: &Set, output: &Output) -> Result<Summary> {
     Ok(Summary::new(&stats?, set.spec().label_space.unwrap_or(LabelSpace::Ade20k150)))
 }
 
-/// `chart.svg`, or `chart-NAME.svg` when there are several sets.
-pub(super) fn named(file: &Path, set: &Path, n_sets: usize) -> PathBuf {
-    if n_sets == 1 {
-        return file.to_owned();
-    }
-    let part = |p: Option<&std::ffi::OsStr>| p.unwrap_or_default().to_string_lossy().into_owned();
-    file.with_file_name(format!("{}-{}.{}", part(file.file_stem()), set_name(set), part(file.extension())))
-}
-
-/// `svg` or `png`, as the file of this option ends.
-pub(super) fn ending<'p>(option: &str, path: &'p Path) -> Result<&'p str> {
-    let ending = path.extension().and_then(|e| e.to_str()).filter(|e| matches!(*e, "svg" | "png"));
-    Ok(ending
-        .ok_or_else(|| Usage(format!("{option} {}: expected a name that ends in .svg or .png", path.display())))?)
-}
-
 fn draw(path: &Path, summary: &Summary, title: &str, colors: MapName) -> Result<()> {
     save(path, &chart(summary, title, colors.into()))
-}
-
-/// Writes a drawing as SVG if the name ends so, and else as PNG.
-pub(super) fn save(path: &Path, drawing: &Drawing) -> Result<()> {
-    let is_svg = path.extension().is_some_and(|e| e == "svg");
-    let file = if is_svg { drawing.to_svg().into_bytes() } else { png(&drawing.to_rgb())? };
-    write_atomically(path, &file).with_context(|| path.display().to_string())
 }
 
 /// The numbers as people read them.

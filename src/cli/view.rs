@@ -1,16 +1,14 @@
-use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
-use image::{ImageFormat, RgbImage};
+use image::RgbImage;
 use serde_json::json;
 
 use super::exit::{Exit, Usage};
 use super::explain::row_of;
 use super::mix::{ParameterArgs, input, is_full_nyu};
 use super::output::Output;
-use super::stats::named;
+use super::picture::{MapName, named, png, title};
 use crate::file::write_atomically;
 use crate::label::LabelSpace;
 use crate::mix::{Method, Mixed, Options};
@@ -48,27 +46,6 @@ pub(super) struct Args {
     method: Vec<Method>,
     #[command(flatten)]
     parameters: ParameterArgs,
-}
-
-/// Colour maps by name.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum MapName {
-    /// Red (near) to blue: shows most detail
-    Turbo,
-    /// Pale yellow (near) to black
-    Magma,
-    /// Yellow (near) to violet: even for colour-blind eyes and in print
-    Viridis,
-}
-
-impl From<MapName> for ColorMap {
-    fn from(name: MapName) -> Self {
-        match name {
-            MapName::Turbo => Self::Turbo,
-            MapName::Magma => Self::Magma,
-            MapName::Viridis => Self::Viridis,
-        }
-    }
 }
 
 fn range(text: &str) -> Result<(f64, f64), String> {
@@ -162,25 +139,6 @@ pub(super) fn draw(set: &Set, rows: &[usize], map: ColorMap, range_m: Option<(f6
 pub(super) fn mix_options(set: &Set, subtitle: &str) -> SheetOptions {
     let space = set.spec().label_space.unwrap_or(LabelSpace::Ade20k150);
     SheetOptions { title: title(set), subtitle: subtitle.to_owned(), space, ..SheetOptions::default() }
-}
-
-/// `nyuv2 · train`
-pub(super) fn title(set: &Set) -> String {
-    format!("{} \u{b7} {}", set.spec().dataset, set.spec().split)
-}
-
-/// Name of the folder of a set.
-pub(super) fn set_name(set: &Path) -> String {
-    let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
-    // `.` and `..` have no name of their own.
-    name(set).or_else(|| name(&set.canonicalize().ok()?)).unwrap_or_else(|| "set".to_owned())
-}
-
-/// The picture as a PNG file.
-pub(super) fn png(picture: &RgbImage) -> Result<Vec<u8>> {
-    let mut file = Cursor::new(Vec::new());
-    picture.write_to(&mut file, ImageFormat::Png)?;
-    Ok(file.into_inner())
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use serde_json::json;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::cli::picture::{ending, named, save, title};
 use crate::cli::run::told_outcome;
-use crate::cli::stats::{ending, named, save};
-use crate::cli::view::title;
 use crate::relabel::merge_report;
 use crate::run::Outcome;
 use crate::shard::{Set, find_sets};

@@ -172,7 +172,7 @@ impl Args {
     /// `nyu-nearfarmix`
     fn name(&self, paths: &[PathBuf], mixed: &Mixed<'_>) -> String {
         let base = match paths {
-            [path] => super::view::set_name(path),
+            [path] => super::picture::set_name(path),
             _ => mixed.header().dataset.clone(),
         };
         match mixed.options().methods.as_slice() {

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::cli::exit::Usage;
 use crate::cli::output::Output;
-use crate::cli::view::set_name;
+use crate::cli::picture::set_name;
 use crate::mix::{Input, SetName};
 use crate::shard::{Set, SetSource, Spec, find_sets};
 
