@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup.sh python
-cargo test --workspace --no-fail-fast
+cargo test --workspace --features teacher --no-fail-fast
 
 venv=target/interop-venv
 if ! cmp -s tests/interop/requirements.txt "$venv/installed.txt"; then
@@ -14,7 +14,7 @@ if ! cmp -s tests/interop/requirements.txt "$venv/installed.txt"; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/interop/requirements.txt
     cp tests/interop/requirements.txt "$venv/installed.txt"
 fi
-cargo build --quiet --bin sdprep
+cargo build --quiet --bin sdprep --features teacher
 for check in tests/interop/check_*.py; do
     "$venv/bin/python" "$check" target/debug/sdprep
 done

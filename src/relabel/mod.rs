@@ -10,6 +10,8 @@ mod maps;
 mod merging;
 mod probe;
 mod remapping;
+#[cfg(feature = "teacher")]
+mod teacher;
 
 use serde_json::{Map, Value, json};
 
@@ -23,6 +25,8 @@ pub use join::{Join, JoinBy};
 pub use maps::{MapOptions, Maps, MissingMaps};
 pub use merging::{Merging, merge_report};
 pub use remapping::Remapping;
+#[cfg(feature = "teacher")]
+pub use teacher::{Teacher, TeacherOptions, TeacherOutput};
 
 /// What a teacher says of one sample, on the sample's grid.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 mod merge;
 mod remap;
 mod report;
+mod teach;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -14,6 +15,7 @@ pub(super) enum Labels {
     Merge(Box<merge::Args>),
     Remap(remap::Args),
     Report(report::Args),
+    Teach(Box<teach::Args>),
 }
 
 impl Labels {
@@ -22,6 +24,7 @@ impl Labels {
             Self::Merge(arguments) => arguments.run(output),
             Self::Remap(arguments) => arguments.run(output),
             Self::Report(arguments) => arguments.run(output),
+            Self::Teach(arguments) => arguments.run(output),
         }
     }
 }
