@@ -236,12 +236,12 @@ mod tests {
 
     #[test]
     fn probabilities_of_logits_and_of_scores() {
-        let (best, p) = super::best(&[0.0, 2.0_f32.ln(), 0.0], TeacherOutput::Logits).unwrap();
-        assert!(best == 1 && (p - 0.5).abs() < 1e-6);
-        assert_eq!(super::best(&[1.0, 1.0, 2.0], TeacherOutput::Scores), Some((2, 0.5)));
-        assert_eq!(super::best(&[3.0, 3.0], TeacherOutput::Logits), Some((0, 0.5)), "the first of equal ones");
-        assert_eq!(super::best(&[f32::NAN, 1.0], TeacherOutput::Logits), None);
-        assert_eq!(super::best(&[0.0, 0.0], TeacherOutput::Scores), Some((0, 0.0)));
+        let (found, p) = best(&[0.0, 2.0_f32.ln(), 0.0], TeacherOutput::Logits).unwrap();
+        assert!(found == 1 && (p - 0.5).abs() < 1e-6);
+        assert_eq!(best(&[1.0, 1.0, 2.0], TeacherOutput::Scores), Some((2, 0.5)));
+        assert_eq!(best(&[3.0, 3.0], TeacherOutput::Logits), Some((0, 0.5)), "the first of equal ones");
+        assert_eq!(best(&[f32::NAN, 1.0], TeacherOutput::Logits), None);
+        assert_eq!(best(&[0.0, 0.0], TeacherOutput::Scores), Some((0, 0.0)));
     }
 
     /// Half-pixel centres: outputs 0..3 of two inputs lie at -0.25 (clamped), 0.25, 0.75 and 1.25 (clamped).
