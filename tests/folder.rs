@@ -359,7 +359,12 @@ fn a_bad_sample_is_a_fault_of_its_own() {
     );
     assert_fault(&faults(|r| write_picture(&r.join("d/2.png"), 2, 2)), "d/2.png", "depth", "expected 16 bits");
     assert_fault(&faults(|r| write_u8(&r.join("l/2.png"), 2, 2, &[150; 4])), "l/2.png", "semantics", "class id 150");
-    assert_fault(&faults(|r| write_picture(&r.join("l/2.png"), 2, 2)), "l/2.png", "semantics", "found RGB at 8 bits");
+    assert_fault(
+        &faults(|r| write_picture(&r.join("l/2.png"), 2, 2)),
+        "l/2.png",
+        "semantics",
+        "found 10,20,30 in row 0",
+    );
     // A header that asks for 60000 x 60000 pixels, its checksum right.
     let huge = |root: &Path| {
         let mut bytes = std::fs::read(root.join("rgb/2.png")).unwrap();

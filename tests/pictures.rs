@@ -164,7 +164,7 @@ fn what_is_no_picture_is_named() {
     assert_eq!(message(b""), "expected a picture, found an empty file");
     assert_eq!(
         message(b"GIF89a"),
-        "expected PNG, JPEG, PGM, PPM or npy, found a file that begins with the bytes 47 49 46 38"
+        "expected PNG, JPEG, PGM, PPM, npy or npz, found a file that begins with the bytes 47 49 46 38"
     );
     assert_eq!(message(b"P3 1 1 255 0 0 0"), "expected binary PGM (P5) or PPM (P6), found P3");
     let error = picture::read_rgb(&fixtures()).unwrap_err();
@@ -180,5 +180,8 @@ fn labels_outside_16_bits_are_named() {
     let error = picture::decode_u16(&npy, Endian::Big).unwrap_err();
     assert_eq!(error.to_string(), "expected integers from 0 to 65535, found -1");
     let error = picture::decode_u16(&bytes("f4.npy"), Endian::Big).unwrap_err();
-    assert_eq!(error.to_string(), "expected integers, found an array of F32");
+    assert_eq!(
+        error.to_string(),
+        "expected integers (of scores, take the argmax over the classes first), found an array of F32 of shape [5, 7]"
+    );
 }

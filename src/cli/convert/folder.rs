@@ -12,7 +12,7 @@ use crate::sample::Intrinsics;
 use crate::source::depth_code::{DepthCode, Encoding};
 use crate::source::fit::Fit;
 use crate::source::folder::{self, Defaults, LabelTable, Options, Pairing, Pattern, Preset};
-use crate::source::label_map::Container;
+use crate::source::label_map::{ColorCode, Container};
 use crate::source::pairs::{Name, Pairs};
 
 /// Convert your own folder of pictures, depth maps and label maps
@@ -110,7 +110,7 @@ impl Args {
         }
         let images = self.images.clone().or(preset_pattern(defaults.as_ref().map(|d| d.images))?);
         let dataset = self.name.as_deref().or(defaults.as_ref().map(|d| d.dataset)).unwrap_or("folder");
-        let color = self.labels_table.as_deref().map(LabelTable::color_code).unwrap_or_default();
+        let color = self.labels_table.as_deref().map_or(ColorCode::Unknown, LabelTable::color_code);
         let source = folder::plan(
             &self.root,
             Options {

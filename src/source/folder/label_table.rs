@@ -115,10 +115,17 @@ impl LabelTable {
         }
     }
 
-    /// What the colours of RGB maps mean to the table called `text`.
+    /// What the colours of RGB maps mean to the table called `text`. The palette of ADE20K gives zero-based ids, so
+    /// it serves the table of those alone.
     #[must_use]
     pub fn color_code(text: &str) -> ColorCode {
-        if text == Self::Ade20kFull.name() { ColorCode::Ade20kFull } else { ColorCode::Ade20k }
+        if text == Self::Ade20kFull.name() {
+            ColorCode::Ade20kFull
+        } else if text == Self::Ade20k.name() {
+            ColorCode::Ade20k
+        } else {
+            ColorCode::Unknown
+        }
     }
 
     /// The table called `text`, or the CSV file of that path.
@@ -195,5 +202,18 @@ mod tests {
         for table in LabelTable::ALL {
             assert!(LabelTable::named_or_csv(table.name(), ADE).is_ok(), "{}", table.name());
         }
+    }
+
+    #[test]
+    fn colours_are_classes_in_ade20k_only() {
+        assert_eq!(LabelTable::color_code("ade20k"), ColorCode::Ade20k);
+        for other in ["ade20k_official", "nyu40", "table.csv"] {
+            assert_eq!(LabelTable::color_code(other), ColorCode::Unknown, "{other}");
+        }
+        let mut png = std::io::Cursor::new(Vec::new());
+        image::RgbImage::new(2, 2).write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let container = crate::source::label_map::Container { color: ColorCode::Unknown, ..Default::default() };
+        let error = crate::source::label_map::decode(png.get_ref(), &container).unwrap_err();
+        assert!(error.to_string().contains("colours mean classes in ADE20K only"), "{error}");
     }
 }

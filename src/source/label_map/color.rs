@@ -16,6 +16,8 @@ pub enum ColorCode {
     Ade20k,
     /// The full ADE20K: class = red / 10 * 256 + green; blue counts instances.
     Ade20kFull,
+    /// Nothing: the labels are of a space without known colours.
+    Unknown,
 }
 
 /// Colour -> class. Classes of one colour: the first counts.
@@ -28,6 +30,9 @@ impl ColorCode {
     pub(super) fn ids(self, colors: &Array2<[u8; 3]>) -> Result<Array2<u16>, PictureError> {
         match self {
             Self::Ade20k => by_palette(colors),
+            Self::Unknown => {
+                Err(PictureError::unexpected("class ids (colours mean classes in ADE20K only)", "an RGB picture"))
+            }
             Self::Ade20kFull => Ok(colors.map(|&[red, green, _]| u16::from(red / 10) << 8 | u16::from(green))),
         }
     }
