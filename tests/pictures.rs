@@ -168,7 +168,7 @@ fn what_is_no_picture_is_named() {
     );
     assert_eq!(message(b"P3 1 1 255 0 0 0"), "expected binary PGM (P5) or PPM (P6), found P3");
     let error = picture::read_rgb(&fixtures()).unwrap_err();
-    assert_eq!(error.to_string(), "expected a file, found a folder");
+    assert_eq!(error.to_string(), "cannot be read: expected a file, found a folder");
     let fault = picture::read_u16(&fixtures().join("none.png")).unwrap_err().fault("a/none.png", "depth");
     assert_eq!(fault.to_string(), "a/none.png: depth: cannot be read: No such file or directory (os error 2)");
 }
