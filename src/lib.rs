@@ -1,6 +1,6 @@
 //! semdepth: depth + semantics data sets as sharded Zarr tensors.
 
-#[cfg(feature = "prep")]
+#[cfg(any(feature = "prep", feature = "train"))]
 pub mod cli;
 pub mod file;
 pub mod label;

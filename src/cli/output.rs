@@ -50,12 +50,14 @@ impl Output {
     }
 
     /// Bytes that are the result themselves.
+    #[cfg_attr(not(feature = "prep"), expect(dead_code, reason = "only sdprep needs it"))]
     pub(super) fn raw(&self, bytes: &[u8]) -> Result<Exit> {
         io::stdout().lock().write_all(bytes)?;
         Ok(Exit::Done)
     }
 
     /// A bar with an ETA, when someone is there to see it.
+    #[cfg_attr(not(feature = "prep"), expect(dead_code, reason = "only sdprep needs it"))]
     pub(super) fn bar(&self, verb: &'static str) -> Bar {
         let visible = !self.common.quiet && !self.common.json && io::stderr().is_terminal();
         let target = if visible { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
@@ -87,6 +89,7 @@ impl Progress for Bar {
 }
 
 /// Bytes as people write them.
+#[cfg_attr(not(feature = "prep"), expect(dead_code, reason = "only sdprep needs it"))]
 pub(super) fn bytes(n: u64) -> String {
     indicatif::HumanBytes(n).to_string()
 }

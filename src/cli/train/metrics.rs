@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::super::exit::{Exit, Usage};
-use super::super::output::Output;
 use super::eval::{depth_text, protocol};
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::output::Output;
 use crate::source::picture::read_f32;
 use crate::source::walk;
 use crate::train::metric::{Picture, average};

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Result;
 use serde_json::json;
 
-use super::super::exit::{Exit, Usage};
-use super::super::output::Output;
 use super::eval;
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::output::Output;
 use crate::shard::{Set, find_sets};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;

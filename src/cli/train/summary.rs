@@ -5,9 +5,9 @@ use anyhow::Result;
 use dfdx::tensor::Cpu;
 use serde_json::json;
 
-use super::super::exit::{Exit, Usage};
-use super::super::output::Output;
 use super::run::weights_of;
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::output::Output;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::model::{Config, Dss};
 use crate::train::nn::Role;

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::run::{RunArgs, fraction};
+use crate::cli::prep::run::{RunArgs, fraction};
 use crate::label::LabelSpace;
 use crate::source::fit::Fit;
 use crate::source::kitti::{Cameras, DepthKind, Kitti, Missing, Options, Pair};
@@ -24,7 +24,7 @@ Examples:
   sdprep convert kitti data/kitti --depth project-velodyne-x --fit pad --split-file eigen/test_files.txt
   sdprep convert kitti data_scene_flow --depth disparity --fit pad
   sdprep convert kitti frames --depth annotated --pair '*_rgb.png=*_gt_depth.png'")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli::prep) struct Args {
     /// Folder of the data set [default: data/kitti or kitti]
     root: Option<PathBuf>,
     /// Where depth comes from [default: the first of these that ROOT holds]
@@ -79,7 +79,7 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 impl Args {
-    pub(in crate::cli) fn run(self, output: &Output) -> Result<Exit> {
+    pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         let root = match self.root {
             Some(root) => root,
             None => {

@@ -4,11 +4,11 @@ use anyhow::{Context, Result};
 use image::RgbImage;
 use serde_json::json;
 
-use super::exit::{Exit, Usage};
 use super::explain::row_of;
 use super::mix::{ParameterArgs, input, is_full_nyu};
-use super::output::Output;
 use super::picture::{MapName, named, png, title};
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::output::Output;
 use crate::file::write_atomically;
 use crate::label::LabelSpace;
 use crate::mix::{Method, Mixed, Options};

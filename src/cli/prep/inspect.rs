@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use walkdir::WalkDir;
 
-use super::exit::Exit;
-use super::output::{Output, bytes};
+use crate::cli::exit::Exit;
+use crate::cli::output::{Output, bytes};
 use crate::run::Quarantined;
 use crate::shard::{Set, Spec, find_sets, read_attributes};
 

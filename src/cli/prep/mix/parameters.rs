@@ -19,7 +19,7 @@ const MAX_TABLE: u64 = 1 << 20;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Parameters of the methods")]
 #[group(requires = "method")]
-pub(in crate::cli) struct ParameterArgs {
+pub(in crate::cli::prep) struct ParameterArgs {
     /// Defaults for rooms or for roads [default: by the name of the data set]
     #[arg(long, value_enum, value_name = "KIND")]
     domain: Option<DomainName>,
@@ -194,7 +194,7 @@ impl ParameterArgs {
     }
 
     /// The parameters for a data set. `methods` are those that will be used.
-    pub(in crate::cli) fn parameters(
+    pub(in crate::cli::prep) fn parameters(
         &self,
         datasets: &[&str],
         is_full_nyu: bool,

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::json;
 
-use super::exit::Exit;
-use super::output::Output;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
 use crate::run::Progress;
 use crate::shard::{Set, find_sets, verify};
 

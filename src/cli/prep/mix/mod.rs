@@ -12,9 +12,9 @@ use serde_json::json;
 
 pub(super) use self::parameters::ParameterArgs;
 pub(super) use self::sets::{input, is_mix, set_named};
-use super::exit::{Exit, Usage};
-use super::output::Output;
 use super::run::RunArgs;
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::output::Output;
 use crate::file::{read_bounded, write_atomically};
 use crate::mix::{Input, Method, Mixed, Observed, Options, PartnerRule, Plan, Recipe, Tally};
 use crate::run::{Progress, in_order};

@@ -7,8 +7,8 @@ mod nyu_folder;
 use anyhow::Result;
 use clap::Subcommand;
 
-use super::exit::Exit;
-use super::output::Output;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
 
 /// One data set format each.
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use super::nyu_folder::Folder;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::run::RunArgs;
+use crate::cli::prep::run::RunArgs;
 use crate::label::LabelSpace;
 use crate::source::fit::Fit;
 use crate::source::nyu::Layout;
@@ -28,7 +28,7 @@ Examples:
   sdprep convert nyu nyu_depth_v2_labeled.mat --labels nyu40 --border crop
   sdprep convert nyu sync --list nyudepthv2_train_files_with_gt.txt --split train
   sdprep convert nyu nyudepthv2 --layout h5 --split val")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli::prep) struct Args {
     /// The labelled file, or a folder of another layout [default: nyu_depth_v2_labeled.mat or data/nyu_depth_v2_labeled.mat]
     file: Option<PathBuf>,
     /// What FILE is: mat (the labelled file), bts (rgb_*.jpg + sync_depth_*.png, also AdaBins and GLPDepth), densedepth
@@ -117,7 +117,7 @@ enum Border {
 }
 
 impl Args {
-    pub(in crate::cli) fn run(self, output: &Output) -> Result<Exit> {
+    pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         let file = match self.file {
             Some(file) => file,
             None => chosen(look_for(LABELLED_NAME, &PLACES.map(Path::new)), output).ok_or_else(|| {

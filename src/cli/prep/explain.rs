@@ -5,11 +5,11 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::exit::{Exit, Usage};
 use super::mix::{input, is_mix, set_named};
-use super::output::Output;
 use super::picture::png;
 use super::view::mix_options;
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::output::Output;
 use crate::file::write_atomically;
 use crate::mix::{Drawn, Input, Method, Mixed, Options, Plan, Recipe, SetName, Settled};
 use crate::shard::{Encoder, Record, Set, SetSource};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::json;
 
-use super::exit::Exit;
-use super::output::Output;
 use super::picture::{MapName, ending, named, save, title};
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
 use crate::label::LabelSpace;
 use crate::run::Progress;
 use crate::shard::{Set, find_sets};

@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use super::report::{Drawn, tell};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::picture::set_name;
-use crate::cli::run::{MakeArgs, fraction};
+use crate::cli::prep::picture::set_name;
+use crate::cli::prep::run::{MakeArgs, fraction};
 use crate::label::{Merge, Overrides, Prefer};
 use crate::relabel::{Join, JoinBy, MapOptions, Maps, Merging, MissingMaps, Pseudo};
 use crate::sample::Size;
@@ -26,7 +26,7 @@ Examples:
   sdprep labels merge shards/kitti --pseudo oneformer_out --base 0
   sdprep labels merge shards/nyu --pseudo out --pattern '*_pred.png' --base 1 --prefer pseudo --heat-map heat.png
   sdprep labels merge shards/nyu --pseudo maps --confidence scores --min-confidence 0.9 --base 0 --prefer agree")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli::prep) struct Args {
     /// A set with ADE20K labels or without labels
     set: PathBuf,
     #[command(flatten)]
@@ -154,7 +154,7 @@ impl RuleArgs {
 }
 
 impl Args {
-    pub(in crate::cli) fn run(self, output: &Output) -> Result<Exit> {
+    pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         let set = Set::open(&self.set)?;
         let maps = Maps::plan(&set, self.maps.options())?;
         for warning in maps.warnings() {

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::run::RunArgs;
+use crate::cli::prep::run::RunArgs;
 use crate::label::LabelSpace;
 use crate::source::cityscapes::{Cityscapes, LabelKind, Options};
 use crate::source::fit::Fit;
@@ -21,7 +21,7 @@ const PLACES: [&str; 4] = ["data/cityscapes", "cityscapes", "data/Cityscapes", "
 Examples:
   sdprep convert cityscapes data/cityscapes --split train
   sdprep convert cityscapes data/cityscapes --split val --label-space cityscapes --fit crop:2048x896")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli::prep) struct Args {
     /// Folder of the data set [default: data/cityscapes or cityscapes]
     root: Option<PathBuf>,
     /// Only the frames below a folder of this name: train, val, test or train_extra
@@ -47,7 +47,7 @@ pub(in crate::cli) struct Args {
 }
 
 impl Args {
-    pub(in crate::cli) fn run(self, output: &Output) -> Result<Exit> {
+    pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         let root = match self.root {
             Some(root) => root,
             None => {

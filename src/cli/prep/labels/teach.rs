@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use super::merge::{RuleArgs, size};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::cli::run::MakeArgs;
+use crate::cli::prep::run::MakeArgs;
 use crate::sample::Size;
 
 /// Label a set by a segmentation network in ONNX form, and merge (needs a build with the feature `teacher`)
@@ -19,7 +19,7 @@ use crate::sample::Size;
 Examples:
   sdprep labels teach shards/kitti --onnx segformer.onnx --input-size 512x512
   sdprep labels teach shards/nyu --onnx oneformer.onnx --output scores --prefer agree --min-confidence 0.8")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli::prep) struct Args {
     /// A set with ADE20K labels or without labels
     set: PathBuf,
     /// The network
@@ -71,7 +71,7 @@ fn three(text: &str) -> Result<Three, String> {
 
 impl Args {
     #[cfg(feature = "teacher")]
-    pub(in crate::cli) fn run(self, output: &Output) -> Result<Exit> {
+    pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         use crate::relabel::{Teacher, TeacherOptions, TeacherOutput};
         use crate::shard::Set;
         let set = Set::open(&self.set)?;
@@ -93,7 +93,7 @@ impl Args {
     }
 
     #[cfg(not(feature = "teacher"))]
-    pub(in crate::cli) fn run(self, _: &Output) -> Result<Exit> {
+    pub(in crate::cli::prep) fn run(self, _: &Output) -> Result<Exit> {
         let text = "this sdprep was built without the feature `teacher`; build it with cargo install --path . --features \
                     teacher, or save the maps elsewhere and use sdprep labels merge";
         Err(crate::cli::exit::Usage(text.into()).into())

@@ -4,8 +4,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use super::exit::{Exit, Usage};
-use super::output::{Output, bytes};
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::output::{Output, bytes};
 use crate::run::{Derivation, Estimate, Outcome, Part, RunOptions, convert, derive, estimate, estimate_derived};
 use crate::shard::DepthEncoding;
 use crate::source::{Header, Source};

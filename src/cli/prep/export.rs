@@ -3,10 +3,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::exit::Exit;
-use super::output::{Output, bytes};
 use super::picture::set_name;
 use super::run::fraction;
+use crate::cli::exit::Exit;
+use crate::cli::output::{Output, bytes};
 use crate::run::Progress;
 use crate::shard::export::{ExportOptions, Format, export};
 use crate::shard::{Set, find_sets};

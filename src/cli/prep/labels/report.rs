@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::cli::picture::{ending, named, save, title};
-use crate::cli::run::told_outcome;
+use crate::cli::prep::picture::{ending, named, save, title};
+use crate::cli::prep::run::told_outcome;
 use crate::relabel::merge_report;
 use crate::run::Outcome;
 use crate::shard::{Set, find_sets};
@@ -16,7 +16,7 @@ use crate::view::heat_map;
 ///
 /// Everything is read from the set itself; neither the maps nor the old set are needed.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Args {
+pub(in crate::cli::prep) struct Args {
     /// A set made by `labels merge` or `labels teach`, or a folder of such sets
     set: PathBuf,
     /// Draw how ground truth and teacher agree; the ending decides: .png or .svg
@@ -43,7 +43,7 @@ impl<'a> Drawn<'a> {
 }
 
 impl Args {
-    pub(in crate::cli) fn run(self, output: &Output) -> Result<Exit> {
+    pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         let drawn = self.heat_map.as_deref().map(Drawn::new).transpose()?;
         let paths = find_sets(&self.set)?;
         let (mut text, mut values) = (String::new(), Vec::new());

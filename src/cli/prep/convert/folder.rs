@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::run::{RunArgs, fraction};
+use crate::cli::prep::run::{RunArgs, fraction};
 use crate::label::{LabelSpace, Remap};
 use crate::sample::Intrinsics;
 use crate::source::depth_code::{DepthCode, Encoding};
@@ -26,7 +26,7 @@ Examples:
   sdprep convert folder scans --images '**/*_rgb.png' --depths '**/*_depth.npy' --labels '**/*_label.png' \\
       --labels-table my_classes.csv --intrinsics 525,525,319.5,239.5
   sdprep convert folder rgbd_dataset_freiburg1_desk --preset tum --intrinsics 517.3,516.5,318.6,255.3")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli::prep) struct Args {
     /// Folder of the data
     root: PathBuf,
     /// A known data set whose values stand in for what is not given
@@ -96,7 +96,7 @@ enum EncodingName {
 }
 
 impl Args {
-    pub(in crate::cli) fn run(self, output: &Output) -> Result<Exit> {
+    pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         let preset = self.preset.as_deref().map(str::parse::<Preset>).transpose().map_err(Usage)?;
         let defaults = preset.map(Preset::defaults);
         let (labels, table) = self.labels(defaults.as_ref())?.unzip();

@@ -3,11 +3,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::exit::Exit;
-use super::output::Output;
 use super::picture::{MapName, png, set_name, title};
 use super::stats::{percent, summary};
 use super::view::draw;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
 use crate::file::write_atomically;
 use crate::shard::{Set, find_sets};
 use crate::view::{Page, Section, Summary, chart, of_set};

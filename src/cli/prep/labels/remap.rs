@@ -5,8 +5,8 @@ use anyhow::Result;
 use super::merge::size;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::picture::set_name;
-use crate::cli::run::{MakeArgs, told_outcome};
+use crate::cli::prep::picture::set_name;
+use crate::cli::prep::run::{MakeArgs, told_outcome};
 use crate::label::{LabelSpace, Remap};
 use crate::relabel::{Remapping, remap_folder};
 use crate::sample::Size;
@@ -24,7 +24,7 @@ Examples:
   sdprep labels remap shards/kitti-ade --to cityscapes
   sdprep labels remap gtFine --from cityscapes --to ade20k --out gtFine-ade
   sdprep labels remap coco_masks --from coco_to_ade.csv --to ade20k --out masks-ade")]
-pub(in crate::cli) struct Args {
+pub(in crate::cli::prep) struct Args {
     /// A set, or a folder of label files
     input: PathBuf,
     /// The classes the ids are: a known table, or a CSV file (source id, class id or name) [default of a set: its own]
@@ -44,7 +44,7 @@ pub(in crate::cli) struct Args {
 }
 
 impl Args {
-    pub(in crate::cli) fn run(self, output: &Output) -> Result<Exit> {
+    pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         let is_set = self.input.join("zarr.json").exists();
         if is_set { self.remap_set(output) } else { self.remap_files(output) }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use image::{ImageFormat, RgbImage};
 
-use super::exit::Usage;
+use crate::cli::exit::Usage;
 use crate::file::write_atomically;
 use crate::shard::Set;
 use crate::view::{ColorMap, Drawing};

@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
-use super::exit::{Exit, Usage};
-use super::output::Output;
 use super::run::RunArgs;
+use crate::cli::exit::{Exit, Usage};
+use crate::cli::output::Output;
 use crate::run::Progress;
 use crate::sample::Size;
 use crate::source::synth::{Kind, Options, Synth, WriteError, write_kitti_tree, write_nyu_mat};

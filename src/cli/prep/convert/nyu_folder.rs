@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::folder::say_unmatched;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::run::RunArgs;
+use crate::cli::prep::run::RunArgs;
 use crate::source::fit::Fit;
 use crate::source::nyu::densedepth::{self, Half};
 use crate::source::nyu::fast_depth::FastDepth;

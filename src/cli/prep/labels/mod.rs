@@ -6,8 +6,8 @@ mod teach;
 use anyhow::Result;
 use clap::Subcommand;
 
-use super::exit::Exit;
-use super::output::Output;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
 
 /// Class labels of sets and of folders.
 #[derive(Debug, Subcommand)]

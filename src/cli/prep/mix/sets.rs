@@ -4,12 +4,12 @@ use anyhow::Result;
 
 use crate::cli::exit::Usage;
 use crate::cli::output::Output;
-use crate::cli::picture::set_name;
+use crate::cli::prep::picture::set_name;
 use crate::mix::{Input, SetName};
 use crate::shard::{Set, SetSource, Spec, find_sets};
 
 /// Whether a set was made by `sdprep mix`.
-pub(in crate::cli) fn is_mix(spec: &Spec) -> bool {
+pub(in crate::cli::prep) fn is_mix(spec: &Spec) -> bool {
     spec.options.contains_key("mix")
 }
 
@@ -54,14 +54,14 @@ pub(super) fn chosen(named: &[PathBuf], out: Option<&Path>, output: &Output) -> 
 }
 
 /// A set as something to mix.
-pub(in crate::cli) fn input<'s>(source: &'s SetSource<'s>, path: &Path) -> Input<'s> {
+pub(in crate::cli::prep) fn input<'s>(source: &'s SetSource<'s>, path: &Path) -> Input<'s> {
     let set = source.set();
     let name = SetName { name: set_name(path), fingerprint: set.fingerprint().to_owned() };
     Input { name, source, rows: set.rows().collect() }
 }
 
 /// The set of this name and data among the given ones, beside `beside`, or below `shards/`.
-pub(in crate::cli) fn set_named(name: &SetName, given: &[PathBuf], beside: &Path) -> Result<Set> {
+pub(in crate::cli::prep) fn set_named(name: &SetName, given: &[PathBuf], beside: &Path) -> Result<Set> {
     let siblings = beside.parent().map(|folder| folder.join(&name.name));
     let usual = [Some(Path::new("shards").join(&name.name)), siblings];
     let places = given.iter().cloned().chain(usual.into_iter().flatten());
