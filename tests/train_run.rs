@@ -46,7 +46,7 @@ fn a_stopped_and_continued_run_equals_an_unbroken_one_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     let data = Arc::new(Data::open(&[rooms(dir.path(), 5)]).unwrap());
     let settings = Settings { steps: 4, warmup: 2, batch: 2, checkpoint_every: 3, ..Settings::default() };
-    let run = |trainer: &mut Trainer, folder: &str, stop_after: u64| {
+    let run = |trainer: &mut Trainer<Cpu>, folder: &str, stop_after: u64| {
         let stop = AtomicBool::new(false);
         let folder = dir.path().join(folder);
         trainer
@@ -56,13 +56,13 @@ fn a_stopped_and_continued_run_equals_an_unbroken_one_bit_for_bit() {
             .unwrap();
         folder
     };
-    let unbroken = run(&mut Trainer::new(nano(), settings.clone()).unwrap(), "unbroken", 0);
+    let unbroken = run(&mut Trainer::new(Cpu::default(), nano(), settings.clone()).unwrap(), "unbroken", 0);
     for stop_after in [1, 3] {
         let name = format!("stopped-{stop_after}");
-        let mut trainer = Trainer::new(nano(), settings.clone()).unwrap();
+        let mut trainer = Trainer::new(Cpu::default(), nano(), settings.clone()).unwrap();
         let folder = run(&mut trainer, &name, stop_after);
         assert_eq!(trainer.step(), stop_after);
-        let mut trainer = Trainer::resume(&folder.join(LAST)).unwrap();
+        let mut trainer = Trainer::resume(Cpu::default(), &folder.join(LAST)).unwrap();
         assert_eq!((trainer.step(), trainer.settings()), (stop_after, &settings));
         run(&mut trainer, &name, 0);
         assert!(tree(&folder) == tree(&unbroken), "stopped after step {stop_after}");
@@ -141,17 +141,17 @@ fn weights_that_do_not_fit_are_refused_by_name() {
 
     // A network without the exchange knows nothing of its tensors; one with more layers lacks some.
     let none = Config { exchange: ExchangeKind::None, ..nano() };
-    let error = file.network(Some(none)).unwrap_err().to_string();
+    let error = file.network(Cpu::default(), Some(none)).unwrap_err().to_string();
     assert!(error.contains("`exchange.dgt.fused.conv1.weight` belongs to no layer"), "{error}");
     let more = Config { lgcat_n_s: 2, ..nano() };
-    let error = file.network(Some(more)).unwrap_err().to_string();
+    let error = file.network(Cpu::default(), Some(more)).unwrap_err().to_string();
     assert!(error.contains("is missing"), "{error}");
     let wider = Config { channels: 64, ..nano() };
-    let error = file.network(Some(wider)).unwrap_err().to_string();
+    let error = file.network(Cpu::default(), Some(wider)).unwrap_err().to_string();
     assert!(error.contains("has the shape"), "{error}");
 
     // Bias tables of another window are resized; everything else is kept.
-    let other = file.network(Some(nano().for_size((96, 128)))).unwrap();
+    let other = file.network(Cpu::default(), Some(nano().for_size((96, 128)))).unwrap();
     let (own, same) = (network.store().by_name(), other.store().by_name());
     assert_eq!(own["head.depth.out.weight"].values(), same["head.depth.out.weight"].values());
 
@@ -159,6 +159,6 @@ fn weights_that_do_not_fit_are_refused_by_name() {
     let bytes = std::fs::read(&path).unwrap();
     for keep in (0..bytes.len()).step_by(bytes.len() / 40) {
         std::fs::write(&path, &bytes[..keep]).unwrap();
-        assert!(Checkpoint::read(&path).and_then(|file| file.network(None)).is_err(), "{keep} bytes");
+        assert!(Checkpoint::read(&path).and_then(|file| file.network(Cpu::default(), None)).is_err(), "{keep} bytes");
     }
 }

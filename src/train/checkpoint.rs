@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dfdx::tensor::Cpu;
 use safetensors::tensor::SafeTensors;
 
 use super::model::{self, Config, ConfigError, Dss, WeightsError};
+use super::op::Backend;
 use super::optim::{AdamW, AdamWConfig, Moments, MomentsError};
 use crate::file;
 
@@ -76,9 +76,9 @@ pub struct Progress {
 /// # Errors
 ///
 /// The file system.
-pub fn save(
+pub fn save<D: Backend<f32>>(
     path: &Path,
-    network: &Dss<f32, Cpu>,
+    network: &Dss<f32, D>,
     optimiser: &AdamW,
     progress: &Progress,
 ) -> Result<(), CheckpointError> {
@@ -127,15 +127,15 @@ impl Checkpoint {
         self.metadata.config.as_ref()
     }
 
-    /// The network with these weights; `config` in place of the file's own.
+    /// The network with these weights on a device; `config` in place of the file's own.
     ///
     /// # Errors
     ///
     /// No configuration, or tensors that do not fit it.
-    pub fn network(&self, config: Option<Config>) -> Result<Dss<f32, Cpu>, CheckpointError> {
-        let build = || -> Result<_, ContentError> {
+    pub fn network<D: Backend<f32>>(&self, device: D, config: Option<Config>) -> Result<Dss<f32, D>, CheckpointError> {
+        let build = move || -> Result<_, ContentError> {
             let config = config.or_else(|| self.metadata.config.clone()).ok_or(ContentError::NoModel)?;
-            let network = Dss::new(Cpu::default(), config, 0)?;
+            let network = Dss::new(device, config, 0)?;
             model::load(network.store(), &self.bytes, &[FIRST, SECOND])?;
             Ok(network)
         };
@@ -147,7 +147,7 @@ impl Checkpoint {
     /// # Errors
     ///
     /// Tensors that do not fit, by name.
-    pub fn fill(&self, network: &Dss<f32, Cpu>) -> Result<(), CheckpointError> {
+    pub fn fill<D: Backend<f32>>(&self, network: &Dss<f32, D>) -> Result<(), CheckpointError> {
         model::load(network.store(), &self.bytes, &[FIRST, SECOND]).map_err(|e| self.fault(e.into()))
     }
 
@@ -172,7 +172,11 @@ impl Checkpoint {
     /// # Errors
     ///
     /// A file of weights alone, or moments of other parameters.
-    pub fn optimiser(&self, config: AdamWConfig, network: &Dss<f32, Cpu>) -> Result<AdamW, CheckpointError> {
+    pub fn optimiser<D: Backend<f32>>(
+        &self,
+        config: AdamWConfig,
+        network: &Dss<f32, D>,
+    ) -> Result<AdamW, CheckpointError> {
         let step = self.progress()?.step;
         let read = || -> Result<_, ContentError> {
             let file = SafeTensors::deserialize(&self.bytes).map_err(WeightsError::from)?;
@@ -201,7 +205,7 @@ impl Checkpoint {
 /// # Errors
 ///
 /// The file system.
-pub fn save_weights(path: &Path, network: &Dss<f32, Cpu>) -> Result<(), CheckpointError> {
+pub fn save_weights<D: Backend<f32>>(path: &Path, network: &Dss<f32, D>) -> Result<(), CheckpointError> {
     let bytes = model::save(network.store(), network.config())
         .map_err(|e| CheckpointError::Content { path: path.to_owned(), source: e.into() })?;
     file::write_atomically(path, &bytes).map_err(|source| CheckpointError::Io { path: path.to_owned(), source })

@@ -1,13 +1,12 @@
 //! A network against the truth of sets.
 
 use dfdx::shapes::HasShape;
-use dfdx::tensor::{Cpu, TensorFromVec};
 
 use super::data::{Batch, Batching, Data, DataError};
 use super::metric::{Average, Confusion, Flip, Picture, Protocol, Scores, average, mirror_average};
 use super::model::Dss;
 use super::nn::Pass;
-use super::op::Map;
+use super::op::{Backend, Map};
 use crate::sample::{Semantics, Size};
 use serde::Serialize;
 
@@ -34,7 +33,7 @@ pub struct Prediction {
 }
 
 /// Runs a network on one normalised picture `[1, 3, H, W]`.
-pub fn predict(network: &Dss<f32, Cpu>, input: &Map<f32, Cpu>) -> Prediction {
+pub fn predict<D: Backend<f32>>(network: &Dss<f32, D>, input: &Map<f32, D>) -> Prediction {
     let mut pass = Pass::evaluation();
     let outputs = network.forward(&mut pass, input);
     let depth = network.full_depth(&mut pass, &outputs).as_vec();
@@ -58,8 +57,8 @@ pub fn predict(network: &Dss<f32, Cpu>, input: &Map<f32, Cpu>) -> Prediction {
 /// # Errors
 ///
 /// A sample that cannot be read.
-pub fn evaluate(
-    network: &Dss<f32, Cpu>,
+pub fn evaluate<D: Backend<f32>>(
+    network: &Dss<f32, D>,
     data: &Data,
     protocol: &Protocol,
     flip: Option<Flip>,
@@ -85,7 +84,7 @@ pub fn evaluate(
         let run = |mirrored: bool| {
             let mut batch = Batch::empty(0);
             batching.push(&mut batch, &sample, mirrored);
-            predict(network, &Cpu::default().tensor_from_vec(batch.input, (1, 3, h, w)))
+            predict(network, &network.device().tensor_from_vec(batch.input, (1, 3, h, w)))
         };
         let mut prediction = run(false);
         if let Some(flip) = flip {

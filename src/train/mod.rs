@@ -2,10 +2,11 @@
 //!
 //! [`op`] holds differentiable operations the engine lacks, [`nn`] layers with parameters made of them, [`model`] the networks.
 //! [`data`] makes batches of sets, [`trainer`] learns from them with [`optim`] and [`schedule`], [`checkpoint`] keeps a run;
-//! [`metric`] measures depth and semantics of any origin, [`evaluate`] those of a network.
+//! [`device`] is where it all runs, [`metric`] measures depth and semantics of any origin, [`evaluate`] those of a network.
 
 pub mod checkpoint;
 pub mod data;
+pub mod device;
 pub mod evaluate;
 pub mod metric;
 pub mod model;

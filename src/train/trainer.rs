@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use dfdx::tensor::{Cpu, OwnedTape, PutTape, TensorFromVec};
+use dfdx::tensor::{OwnedTape, PutTape, Storage};
 use dfdx::tensor_ops::Backward;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use super::checkpoint::{self, Checkpoint, CheckpointError, Progress};
 use super::data::{Batch, Batching, Data, DataError, Loader};
 use super::model::{Config, ConfigError, Dss, Target};
 use super::nn::{Mode, Pass, Running};
-use super::op::{LabelError, Number};
+use super::op::{Backend, LabelError, Number};
 use super::optim::{self, AdamW, AdamWConfig, ByName};
 use super::schedule::Schedule;
 use crate::file;
@@ -133,10 +133,10 @@ pub struct StepReport {
     pub skipped: Vec<String>,
 }
 
-/// A network in training.
+/// A network in training on a device.
 #[derive(Debug)]
-pub struct Trainer {
-    network: Dss<f32, Cpu>,
+pub struct Trainer<D: Storage<f32>> {
+    network: Dss<f32, D>,
     optimiser: AdamW,
     settings: Settings,
 }
@@ -145,19 +145,19 @@ pub struct Trainer {
 pub const LAST: &str = "last.safetensors";
 const LOG: &str = "log.jsonl";
 
-impl Trainer {
+impl<D: Backend<f32>> Trainer<D> {
     /// A fresh run of a network with first values from the seed.
     ///
     /// # Errors
     ///
     /// A configuration no network can be built from.
-    pub fn new(config: Config, settings: Settings) -> Result<Self, ConfigError> {
-        let network = Dss::new(Cpu::default(), config, settings.seed)?;
+    pub fn new(device: D, config: Config, settings: Settings) -> Result<Self, ConfigError> {
+        let network = Dss::new(device, config, settings.seed)?;
         Ok(Self::with(network, settings))
     }
 
     /// A fresh run of a given network.
-    pub fn with(network: Dss<f32, Cpu>, settings: Settings) -> Self {
+    pub fn with(network: Dss<f32, D>, settings: Settings) -> Self {
         Self { network, optimiser: AdamW::new(settings.optimiser), settings }
     }
 
@@ -166,20 +166,20 @@ impl Trainer {
     /// # Errors
     ///
     /// A file that is no checkpoint of a run.
-    pub fn resume(path: &Path) -> Result<Self, TrainError> {
+    pub fn resume(device: D, path: &Path) -> Result<Self, TrainError> {
         let checkpoint = Checkpoint::read(path)?;
         let progress = checkpoint.progress()?;
         let settings: Settings = serde_json::from_str(&progress.settings).map_err(|e| TrainError::Settings {
             run: path.to_owned(),
             difference: format!("they are not readable: {e}"),
         })?;
-        let network = checkpoint.network(None)?;
+        let network = checkpoint.network(device, None)?;
         let optimiser = checkpoint.optimiser(settings.optimiser, &network)?;
         Ok(Self { network, optimiser, settings })
     }
 
     /// The network as it is now.
-    pub fn network(&self) -> &Dss<f32, Cpu> {
+    pub fn network(&self) -> &Dss<f32, D> {
         &self.network
     }
 
@@ -227,12 +227,11 @@ impl Trainer {
             skipped: Vec::new(),
         };
         let mut gradients = ByName::new();
-        let mut statistics: Vec<Running<f32, Cpu>> = Vec::new();
+        let mut statistics: Vec<Running<f32, D>> = Vec::new();
         for batch in batches {
             let (h, w) = self.network.config().input_size;
-            let x = Cpu::default().tensor_from_vec(batch.input.clone(), (batch.keys.len(), 3, h, w));
-            let mut pass: Pass<f32, Cpu, OwnedTape<f32, Cpu>> =
-                Pass::new(Mode::Training, self.settings.seed, batch.step);
+            let x = self.network.device().tensor_from_vec(batch.input.clone(), (batch.keys.len(), 3, h, w));
+            let mut pass: Pass<f32, D, OwnedTape<f32, D>> = Pass::new(Mode::Training, self.settings.seed, batch.step);
             let outputs = self.network.forward(&mut pass, &x);
             let target = Target {
                 depth: Some(&batch.depth),
@@ -243,7 +242,7 @@ impl Trainer {
                 keys: batch.keys.clone(),
                 source,
             })?;
-            let add = |sum: &mut Option<f64>, loss: &Option<Number<f32, Cpu>>| {
+            let add = |sum: &mut Option<f64>, loss: &Option<Number<f32, D>>| {
                 if let Some(loss) = loss {
                     *sum = Some(sum.unwrap_or(0.0) + share * number(loss));
                 }
@@ -378,6 +377,6 @@ pub struct Speed {
     pub waited: f64,
 }
 
-fn number(loss: &Number<f32, Cpu>) -> f64 {
+fn number<D: Backend<f32>>(loss: &Number<f32, D>) -> f64 {
     f64::from(loss.as_vec().first().copied().unwrap_or_default())
 }

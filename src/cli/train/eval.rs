@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use dfdx::tensor::Cpu;
 use serde_json::{Value, json};
 
 use super::run::weights_of;
@@ -10,9 +9,11 @@ use crate::cli::output::Output;
 use crate::shard::find_sets;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
+use crate::train::device::{DeviceName, on_device};
 use crate::train::evaluate::evaluate;
 use crate::train::metric::{Average, Flip, Protocol};
 use crate::train::model::{Config, Dss};
+use crate::train::op::Backend;
 
 /// Evaluates a trained network on sets: depth over all pixels and up to 4, 6 and 8 m, semantics in ADE20K.
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,9 @@ pub(super) struct Args {
     /// The network of a file that does not say it
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
+    /// Where the network runs: cpu, or cuda:0 and so on
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    device: DeviceName,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -52,9 +56,13 @@ enum FlipName {
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
+        on_device!(self.device, |device| self.run_on(device, output))
+    }
+
+    fn run_on<D: Backend<f32>>(&self, device: D, output: &Output) -> Result<Exit> {
         let checkpoint = Checkpoint::read(&weights_of(&self.run))?;
         let named = self.model.as_deref().map(Config::named).transpose().map_err(|e| Usage(e.to_string()))?;
-        let network = checkpoint.network(named)?;
+        let network = checkpoint.network(device, named)?;
         let mut paths = Vec::new();
         for path in &self.sets {
             paths.extend(find_sets(path)?);
@@ -87,8 +95,8 @@ pub(super) fn protocol(name: &str, min: Option<f32>, cap: Option<f32>, median_sc
 }
 
 /// Evaluates, as text and as JSON.
-pub(super) fn report(
-    network: &Dss<f32, Cpu>,
+pub(super) fn report<D: Backend<f32>>(
+    network: &Dss<f32, D>,
     data: &Data,
     protocol: &Protocol,
     flip: Option<Flip>,

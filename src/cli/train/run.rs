@@ -11,8 +11,10 @@ use crate::cli::output::Output;
 use crate::shard::{Set, find_sets};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
+use crate::train::device::{DeviceName, on_device};
 use crate::train::metric::Protocol;
 use crate::train::model::{Config, ExchangeKind};
+use crate::train::op::Backend;
 use crate::train::trainer::{LAST, Settings, Speed, StepReport, Trainer};
 
 /// Trains a network. The same command again goes on where it was stopped.
@@ -30,7 +32,10 @@ pub(super) struct Args {
     /// Start over in a folder that holds a run
     #[arg(long)]
     force: bool,
-    /// The network: auto, dss-nano, dss-tiny, dss-small, dss-base or dss-large; auto is dss-nano on a CPU
+    /// Where the network runs: cpu, or cuda:0 and so on
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    device: DeviceName,
+    /// The network: auto, dss-nano, dss-tiny, dss-small, dss-base or dss-large; auto is dss-nano on a CPU, dss-tiny on a GPU
     #[arg(long, value_name = "NAME", default_value = "auto")]
     model: String,
     /// Rows and columns the pictures are resized to, multiples of 32 [default: those of the model]
@@ -76,9 +81,13 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
+        on_device!(self.device, |device| self.run_on(device, output))
+    }
+
+    fn run_on<D: Backend<f32>>(&self, device: D, output: &Output) -> Result<Exit> {
         let (training, validation) = self.sets()?;
         let data = Arc::new(Data::new(training)?);
-        let mut trainer = self.trainer(&data, output)?;
+        let mut trainer = self.trainer(device, &data, output)?;
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
         // Without the handler Ctrl-C ends the run at once, and the last checkpoint stands.
@@ -149,11 +158,11 @@ impl Args {
     }
 
     /// The run in the folder, where it stood, or a fresh one.
-    fn trainer(&self, data: &Data, output: &Output) -> Result<Trainer> {
+    fn trainer<D: Backend<f32>>(&self, device: D, data: &Data, output: &Output) -> Result<Trainer<D>> {
         let (config, settings) = (self.config(output)?, self.settings(data, output));
         let path = self.out.join(LAST);
         if path.exists() && !self.force {
-            let trainer = Trainer::resume(&path)?;
+            let trainer = Trainer::resume(device, &path)?;
             let difference = differences(&trainer, &config, &settings);
             if let Some(difference) = difference {
                 let run = self.out.display();
@@ -162,7 +171,7 @@ impl Args {
             output.say(format_args!("going on after step {} of {}", trainer.step(), trainer.settings().steps));
             return Ok(trainer);
         }
-        let trainer = Trainer::new(config.clone(), settings)?;
+        let trainer = Trainer::new(device, config.clone(), settings)?;
         if let Some(file) = &self.weights {
             Checkpoint::read(file)?.fill(trainer.network())?;
         }
@@ -174,8 +183,12 @@ impl Args {
 
     fn config(&self, output: &Output) -> Result<Config> {
         let name = if self.model == "auto" {
-            output.say("model auto: dss-nano, because this runs on a CPU");
-            "dss-nano"
+            let (name, device) = match self.device {
+                DeviceName::Cpu => ("dss-nano", "CPU"),
+                DeviceName::Cuda(_) => ("dss-tiny", "GPU"),
+            };
+            output.say(format_args!("model auto: {name}, because this runs on a {device}"));
+            name
         } else {
             &self.model
         };
@@ -221,7 +234,12 @@ impl Args {
         }
     }
 
-    fn evaluate(&self, trainer: &Trainer, sets: Vec<Set>, protocol: &Protocol) -> Result<(String, serde_json::Value)> {
+    fn evaluate<D: Backend<f32>>(
+        &self,
+        trainer: &Trainer<D>,
+        sets: Vec<Set>,
+        protocol: &Protocol,
+    ) -> Result<(String, serde_json::Value)> {
         let data = Data::new(sets)?;
         let (text, value) = eval::report(trainer.network(), &data, protocol, None)?;
         crate::file::write_atomically(&self.out.join("eval.json"), serde_json::to_string_pretty(&value)?.as_bytes())?;
@@ -230,7 +248,7 @@ impl Args {
 }
 
 /// What a run has otherwise, if anything.
-fn differences(trainer: &Trainer, config: &Config, settings: &Settings) -> Option<String> {
+fn differences<D: Backend<f32>>(trainer: &Trainer<D>, config: &Config, settings: &Settings) -> Option<String> {
     let own = [json!(trainer.network().config()), json!(trainer.settings())];
     let asked = [json!(config), json!(settings)];
     for (own, asked) in own.iter().zip(&asked) {

@@ -80,6 +80,11 @@ impl<E: Scalar, D: Backend<E>> Dss<E, D> {
         &self.config
     }
 
+    /// Where it runs.
+    pub fn device(&self) -> &D {
+        self.store.device()
+    }
+
     /// Its tensors.
     pub fn store(&self) -> &Store<E, D> {
         &self.store

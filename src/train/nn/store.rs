@@ -126,6 +126,11 @@ impl<E: Scalar, D: Device<E>> Store<E, D> {
         Builder { prefix: String::new(), store: self }
     }
 
+    /// Where its tensors are.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
     /// All tensors.
     pub fn entries(&self) -> &[Entry<E, D>] {
         &self.entries

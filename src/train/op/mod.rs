@@ -74,3 +74,23 @@ pub trait Backend<E: Scalar>:
 }
 
 impl<E: Scalar> Backend<E> for Cpu where Self: Device<E> {}
+
+/// The GPU runs the form that is made of the tensor engine's operations.
+#[cfg(feature = "cuda")]
+mod cuda {
+    use super::*;
+    use dfdx::tensor::Cuda;
+
+    impl AttentionKernel<f32> for Cuda {}
+    impl BatchNormKernel<f32> for Cuda {}
+    impl ConvKernel<f32> for Cuda {}
+    impl DepthwiseKernel<f32> for Cuda {}
+    impl JoinKernel<f32> for Cuda {}
+    impl LayerNormKernel<f32> for Cuda {}
+    impl LossKernel<f32> for Cuda {}
+    impl PartitionKernel<f32> for Cuda {}
+    impl PointwiseKernel<f32> for Cuda {}
+    impl PoolKernel<f32> for Cuda {}
+    impl ResizeKernel<f32> for Cuda {}
+    impl Backend<f32> for Cuda {}
+}
