@@ -2,7 +2,7 @@
 //!
 //! [`op`] holds differentiable operations the engine lacks, [`nn`] layers with parameters made of them, [`model`] the networks.
 //! [`data`] makes batches of sets, [`trainer`] learns from them with [`optim`] and [`schedule`], [`checkpoint`] keeps a run;
-//! [`device`] is where it all runs, [`metric`] measures depth and semantics of any origin, [`evaluate`] those of a network.
+//! [`device`] is where it all runs and [`self_test`] whether it can, [`metric`] measures depth and semantics of any origin, [`evaluate`] those of a network.
 
 pub mod checkpoint;
 pub mod data;
@@ -14,4 +14,5 @@ pub mod nn;
 pub mod op;
 pub mod optim;
 pub mod schedule;
+pub mod self_test;
 pub mod trainer;

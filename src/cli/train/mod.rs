@@ -1,5 +1,6 @@
 //! The command line of `sdtrain`.
 
+mod doctor;
 mod eval;
 mod metrics;
 mod run;
@@ -36,6 +37,8 @@ pub(super) struct Sdtrain {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say which devices there are, and whether networks run right on one
+    Doctor(doctor::Args),
     /// Evaluate a trained network on sets
     Eval(eval::Args),
     /// Evaluate depth maps of any program against the truth
@@ -62,6 +65,7 @@ pub fn sdtrain() -> ExitCode {
 fn dispatch(arguments: Sdtrain, output: &Output) -> Result<Exit> {
     match arguments.command {
         None => arguments.train.run(output),
+        Some(Command::Doctor(arguments)) => arguments.run(output),
         Some(Command::Eval(arguments)) => arguments.run(output),
         Some(Command::Metrics(arguments)) => arguments.run(output),
         Some(Command::Summary(arguments)) => arguments.run(output),
