@@ -11,6 +11,10 @@ build:
 demo:
     scripts/demo.sh
 
+# Build sdtrain for CUDA and gather what it needs on a GPU machine
+cuda *arguments:
+    scripts/cuda-build.sh {{arguments}}
+
 # All tests
 test:
     scripts/test.sh

@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dfdx::tensor::{Cpu, NoneTape, OwnedTape, PutTape, Tape, TensorFromVec};
+use dfdx::tensor::{NoneTape, OwnedTape, PutTape, Tape, TensorFromVec};
 use dfdx::tensor_ops::{Backward, Device};
 use safetensors::SafeTensors;
 use semdepth::train::data::Batch;
@@ -16,6 +16,22 @@ use semdepth::train::nn::{Mode, Pass, Role, Store, Stream};
 use semdepth::train::op::{self, Backend, Map, Scalar};
 use semdepth::train::trainer::{Settings, Trainer};
 use serde_json::Value;
+
+/// Where the network runs: on the first GPU in a build for CUDA, where these tests are compiled on one machine and run on another.
+#[cfg(not(feature = "cuda"))]
+type Place = dfdx::tensor::Cpu;
+#[cfg(feature = "cuda")]
+type Place = dfdx::tensor::Cuda;
+
+/// How far activations and losses may be off; sums on a GPU are taken in another order each time.
+const FORWARD: f64 = if cfg!(feature = "cuda") { 1e-3 } else { 1e-4 };
+
+fn place() -> Place {
+    thread_local! {
+        static PLACE: Place = Place::default();
+    }
+    PLACE.with(Clone::clone)
+}
 
 /// A golden file: shape and values of every tensor, u8 as numbers.
 struct Golden(BTreeMap<String, (Vec<usize>, Vec<f64>)>);
@@ -41,10 +57,9 @@ impl Golden {
         &self.0.get(name).unwrap_or_else(|| panic!("{name} is not among the golden values")).1
     }
 
-    fn map<E: Scalar>(&self, name: &str) -> Map<E, Cpu> {
+    fn map<E: Scalar>(&self, name: &str) -> Map<E, Place> {
         let (shape, values) = &self.0[name];
-        Cpu::default()
-            .tensor_from_vec(values.iter().map(|v| E::of(*v)).collect(), (shape[0], shape[1], shape[2], shape[3]))
+        place().tensor_from_vec(values.iter().map(|v| E::of(*v)).collect(), (shape[0], shape[1], shape[2], shape[3]))
     }
 }
 
@@ -79,26 +94,26 @@ impl Report {
     }
 }
 
-fn numbers<E: Scalar>(map: &Map<E, Cpu>) -> Vec<f64> {
+fn numbers<E: Scalar>(map: &Map<E, Place>) -> Vec<f64> {
     map.as_vec().into_iter().map(Scalar::f64).collect()
 }
 
 /// dss-nano with the golden weights, and the golden batch.
 struct Nano<E: Scalar> {
-    network: Dss<E, Cpu>,
-    input: Map<E, Cpu>,
+    network: Dss<E, Place>,
+    input: Map<E, Place>,
     depth: Vec<f32>,
     labels: Vec<u8>,
 }
 
 impl<E: Scalar> Nano<E>
 where
-    Cpu: Backend<E>,
+    Place: Backend<E>,
 {
     fn new(root: &Path) -> Self {
         let bytes = std::fs::read(root.join("nano_weights.safetensors")).unwrap();
         let config = model::read_metadata(&bytes).unwrap().config.expect("a configuration in the metadata");
-        let network = Dss::new(Cpu::default(), config, 0).unwrap();
+        let network = Dss::new(place(), config, 0).unwrap();
         model::load(network.store(), &bytes, &[]).unwrap();
         let batch = Golden::read(&root.join("nano_input.safetensors"));
         Self {
@@ -109,7 +124,7 @@ where
         }
     }
 
-    fn run<T: Tape<E, Cpu>>(&self, pass: &mut Pass<E, Cpu, T>) -> (Outputs<E, Cpu>, Losses<E, Cpu>) {
+    fn run<T: Tape<E, Place>>(&self, pass: &mut Pass<E, Place, T>) -> (Outputs<E, Place>, Losses<E, Place>) {
         let outputs = self.network.forward(pass, &self.input);
         let target = Target { depth: Some(&self.depth), labels: Some(&self.labels) };
         let losses = self.network.losses(pass, &outputs, target).unwrap();
@@ -117,7 +132,7 @@ where
     }
 
     /// Losses (depth, semantics, total) and the gradient of every parameter.
-    fn learn(&self, pass: &mut Pass<E, Cpu, OwnedTape<E, Cpu>>) -> ([f64; 3], BTreeMap<String, Vec<f64>>) {
+    fn learn(&self, pass: &mut Pass<E, Place, OwnedTape<E, Place>>) -> ([f64; 3], BTreeMap<String, Vec<f64>>) {
         let (_, losses) = self.run(pass);
         let values = numbers_of(&losses);
         let mut found = losses.total.put_tape(std::mem::take(&mut pass.tape)).backward();
@@ -129,9 +144,9 @@ where
     }
 }
 
-fn numbers_of<E: Scalar>(losses: &Losses<E, Cpu>) -> [f64; 3]
+fn numbers_of<E: Scalar>(losses: &Losses<E, Place>) -> [f64; 3]
 where
-    Cpu: Device<E>,
+    Place: Device<E>,
 {
     [losses.depth.as_ref().unwrap(), losses.semantics.as_ref().unwrap(), &losses.total].map(|x| x.as_vec()[0].f64())
 }
@@ -159,7 +174,7 @@ fn names_shapes_and_kinds_are_those_of_the_specification() {
         let text = std::fs::read_to_string(root.join(format!("names_{name}.txt"))).unwrap();
         let config = Config::named(name).unwrap();
         assert_eq!(config.encoder_window, window);
-        let network: Dss<f32, Cpu> = Dss::new(Cpu::default(), config, 0).unwrap();
+        let network: Dss<f32, Place> = Dss::new(place(), config, 0).unwrap();
         let ours: BTreeMap<String, String> = network
             .store()
             .entries()
@@ -188,9 +203,9 @@ fn evaluation_gives_the_golden_activations_losses_and_gradients() {
     let nano: Nano<f32> = Nano::new(&root);
     let mut report = Report::default();
 
-    let mut pass: Pass<f32, Cpu, NoneTape> = Pass::evaluation().watching();
+    let mut pass: Pass<f32, Place, NoneTape> = Pass::evaluation().watching();
     let (outputs, _) = nano.run(&mut pass);
-    let watched: BTreeMap<String, Map<f32, Cpu>> = pass.watched().iter().cloned().collect();
+    let watched: BTreeMap<String, Map<f32, Place>> = pass.watched().iter().cloned().collect();
     for name in [
         "e1",
         "e2",
@@ -207,14 +222,14 @@ fn evaluation_gives_the_golden_activations_losses_and_gradients() {
         "depth_quarter",
         "logits_quarter",
     ] {
-        report.compare(name, &numbers(&watched[name]), golden.values(name), 1e-4);
+        report.compare(name, &numbers(&watched[name]), golden.values(name), FORWARD);
     }
     let depth = nano.network.full_depth(&mut pass, &outputs);
-    report.compare("depth", &numbers(&depth), golden.values("depth"), 1e-4);
+    report.compare("depth", &numbers(&depth), golden.values("depth"), FORWARD);
     let logits = numbers(&nano.network.full_logits(&mut pass, &outputs));
     let plane = 96 * 128;
     let first_two: Vec<f64> = [0, 150].iter().flat_map(|i| &logits[i * plane..(i + 2) * plane]).copied().collect();
-    report.compare("logits_0_1", &first_two, golden.values("logits_0_1"), 1e-4);
+    report.compare("logits_0_1", &first_two, golden.values("logits_0_1"), FORWARD);
     let (classes, margins) = (golden.values("classes"), golden.values("class_margin"));
     for pixel in (0..2 * plane).filter(|pixel| margins[*pixel] >= 1e-4) {
         let at = |class: usize| logits[(pixel / plane * 150 + class) * plane + pixel % plane];
@@ -224,7 +239,7 @@ fn evaluation_gives_the_golden_activations_losses_and_gradients() {
 
     let mut pass = Pass::new(Mode::Evaluation, 0, 0);
     let (losses, gradients) = nano.learn(&mut pass);
-    compare_losses(&mut report, "loss", losses, &expected["losses_eval"], 1e-4);
+    compare_losses(&mut report, "loss", losses, &expected["losses_eval"], FORWARD);
     for (name, value) in expected["grad_norm_eval"].as_object().unwrap() {
         if !vanishes(name, false) {
             report.compare(&format!("norm of {name}"), &[norm(&gradients[name])], &[value.as_f64().unwrap()], 1e-3);
@@ -247,11 +262,11 @@ fn training_gives_the_golden_activations_losses_gradients_and_statistics() {
 
     let mut pass = Pass::new(Mode::Training, 0, 0).watching();
     let (losses, gradients) = nano.learn(&mut pass);
-    let watched: BTreeMap<String, Map<f32, Cpu>> = pass.watched().iter().cloned().collect();
+    let watched: BTreeMap<String, Map<f32, Place>> = pass.watched().iter().cloned().collect();
     for name in ["e1", "e4", "d1", "f_d_out", "f_s_out", "depth_quarter"] {
-        report.compare(name, &numbers(&watched[name]), golden.values(name), 1e-4);
+        report.compare(name, &numbers(&watched[name]), golden.values(name), FORWARD);
     }
-    compare_losses(&mut report, "loss", losses, &expected["steps"][0], 1e-4);
+    compare_losses(&mut report, "loss", losses, &expected["steps"][0], FORWARD);
     for (name, value) in expected["grad_norm_train"].as_object().unwrap() {
         if !vanishes(name, true) {
             report.compare(&format!("norm of {name}"), &[norm(&gradients[name])], &[value.as_f64().unwrap()], 1e-3);
@@ -263,7 +278,7 @@ fn training_gives_the_golden_activations_losses_gradients_and_statistics() {
     pass.take_statistics().iter().for_each(|running| running.apply());
     for entry in nano.network.store().entries().iter().filter(|entry| entry.role == Role::Buffer) {
         let values: Vec<f64> = entry.values().into_iter().map(f64::from).collect();
-        report.compare(&entry.name, &values, golden.values(&format!("after1.{}", entry.name)), 1e-4);
+        report.compare(&entry.name, &values, golden.values(&format!("after1.{}", entry.name)), FORWARD);
     }
     report.close(6 + 3 + 330 + 15 + 68);
 }
@@ -274,10 +289,10 @@ fn in_f64_the_losses_equal_the_golden_ones_to_nine_digits() {
     let expected = json(&root.join("nano.json"));
     let nano: Nano<f64> = Nano::new(&root);
     let mut report = Report::default();
-    let mut pass: Pass<f64, Cpu, NoneTape> = Pass::evaluation();
+    let mut pass: Pass<f64, Place, NoneTape> = Pass::evaluation();
     let found = numbers_of(&nano.run(&mut pass).1);
     compare_losses(&mut report, "evaluation", found, &expected["losses_eval"], 1e-9);
-    let mut pass: Pass<f64, Cpu, NoneTape> = Pass::new(Mode::Training, 0, 0);
+    let mut pass: Pass<f64, Place, NoneTape> = Pass::new(Mode::Training, 0, 0);
     let found = numbers_of(&nano.run(&mut pass).1);
     compare_losses(&mut report, "training", found, &expected["steps"][0], 1e-9);
     report.close(6);
@@ -290,23 +305,23 @@ fn lg_cat_alone_gives_the_golden_results_and_gradients() {
     let mut report = Report::default();
     for mode in [Mode::Evaluation, Mode::Training] {
         let config = Config { channels: 16, lgcat_n_s: 2, lgcat_drop_path: 0.0, ..Config::named("dss-tiny").unwrap() };
-        let mut store: Store<f32, Cpu> = Store::new(Cpu::default(), 0);
+        let mut store: Store<f32, Place> = Store::new(place(), 0);
         let module = LgCat::new(store.builder().at("exchange"), &config);
         for entry in store.entries() {
             let values = golden.values(&format!("lg_cat.param.{}", entry.name));
             assert_eq!(values.len(), entry.len(), "{}", entry.name);
             entry.update(|own| own.iter_mut().zip(values).for_each(|(own, v)| *own = *v as f32));
         }
-        let (f_d, f_s): (Map<f32, Cpu>, Map<f32, Cpu>) = (golden.map("f_d"), golden.map("f_s"));
-        let mut pass: Pass<f32, Cpu, OwnedTape<f32, Cpu>> = Pass::new(mode, 0, 0);
+        let (f_d, f_s): (Map<f32, Place>, Map<f32, Place>) = (golden.map("f_d"), golden.map("f_s"));
+        let mut pass: Pass<f32, Place, OwnedTape<f32, Place>> = Pass::new(mode, 0, 0);
         let (out_d, out_s) = module.forward(&mut pass, &f_d, &f_s);
         let name = if mode == Mode::Training { "lg_cat.train" } else { "lg_cat.eval" };
-        report.compare(&format!("{name}.out_d"), &numbers(&out_d), golden.values(&format!("{name}.out_d")), 1e-4);
-        report.compare(&format!("{name}.out_s"), &numbers(&out_s), golden.values(&format!("{name}.out_s")), 1e-4);
+        report.compare(&format!("{name}.out_d"), &numbers(&out_d), golden.values(&format!("{name}.out_d")), FORWARD);
+        report.compare(&format!("{name}.out_s"), &numbers(&out_s), golden.values(&format!("{name}.out_s")), FORWARD);
         // sum(out_d r_d) + sum(out_s r_s)
         let loss = {
             use dfdx::tensor_ops::SumTo;
-            let (r_d, r_s): (Map<f32, Cpu>, Map<f32, Cpu>) = (golden.map("r_d"), golden.map("r_s"));
+            let (r_d, r_s): (Map<f32, Place>, Map<f32, Place>) = (golden.map("r_d"), golden.map("r_s"));
             let (d, tape) = dfdx::tensor::SplitTape::split_tape(
                 (out_d.put_tape(std::mem::take(&mut pass.tape)) * r_d).sum::<dfdx::shapes::Rank0, _>(),
             );
@@ -359,7 +374,7 @@ fn the_weights_are_those_of_the_fill_rule() {
 #[test]
 fn maxvit_t_has_the_activations_of_timm() {
     let config = Config::named("dss-tiny").unwrap().for_size((64, 96));
-    let mut store: Store<f32, Cpu> = Store::new(Cpu::default(), 0);
+    let mut store: Store<f32, Place> = Store::new(place(), 0);
     let encoder = MaxVit::new(store.builder(), &config.encoder());
     for entry in store.entries() {
         let phase = f64::from(entry.name.bytes().map(u32::from).sum::<u32>() % 97);
@@ -379,10 +394,10 @@ fn maxvit_t_has_the_activations_of_timm() {
         });
     }
     let input = (0..3 * 64 * 96).map(|i| (0.01 * i as f64).sin() as f32).collect();
-    let input = Cpu::default().tensor_from_vec(input, (1, 3, 64, 96));
-    let mut pass: Pass<f32, Cpu, NoneTape> = Pass::evaluation().watching();
+    let input = place().tensor_from_vec(input, (1, 3, 64, 96));
+    let mut pass: Pass<f32, Place, NoneTape> = Pass::evaluation().watching();
     encoder.forward(&mut pass, &input);
-    let watched: BTreeMap<String, Map<f32, Cpu>> = pass.watched().iter().cloned().collect();
+    let watched: BTreeMap<String, Map<f32, Place>> = pass.watched().iter().cloned().collect();
     // Mean, deviation, first four values, last value.
     let expected: [(&str, [f64; 7]); 8] = [
         ("e0", [0.00055296, 0.57116648, -0.70713212, -1.01712907, -1.02700510, -1.03609251, 0.24314306]),
@@ -441,7 +456,7 @@ fn five_steps_give_the_golden_losses_norms_and_parameters() {
         let found = trainer.learn(std::slice::from_ref(&batch)).unwrap();
         let what = format!("step {}", found.step);
         let losses = [found.depth.unwrap(), found.semantics.unwrap(), found.total];
-        compare_losses(&mut report, &what, losses, step, 1e-4);
+        compare_losses(&mut report, &what, losses, step, FORWARD);
         for (found, key) in [(found.lr_factor, "lr_factor"), (found.grad_norm, "grad_norm")] {
             report.compare(&format!("{what} {key}"), &[found], &[step[key].as_f64().unwrap()], 1e-3);
         }
@@ -460,10 +475,10 @@ fn five_steps_give_the_golden_losses_norms_and_parameters() {
     }
     assert!(compared >= 14, "only {compared} parameters compared");
     let (input, depth, labels) = target;
-    let mut pass: Pass<f32, Cpu, NoneTape> = Pass::evaluation();
+    let mut pass: Pass<f32, Place, NoneTape> = Pass::evaluation();
     let outputs = trainer.network().forward(&mut pass, &input);
     let target = Target { depth: Some(&depth), labels: Some(&labels) };
     let losses = trainer.network().losses(&mut pass, &outputs, target).unwrap();
-    compare_losses(&mut report, "after five steps", numbers_of(&losses), &expected["eval_after_5_steps"], 1e-4);
+    compare_losses(&mut report, "after five steps", numbers_of(&losses), &expected["eval_after_5_steps"], FORWARD);
     report.close(25 + 3);
 }

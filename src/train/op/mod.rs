@@ -75,22 +75,22 @@ pub trait Backend<E: Scalar>:
 
 impl<E: Scalar> Backend<E> for Cpu where Self: Device<E> {}
 
-/// The GPU runs the form that is made of the tensor engine's operations.
+/// A GPU runs the form that is made of the tensor engine's operations.
 #[cfg(feature = "cuda")]
 mod cuda {
     use super::*;
     use dfdx::tensor::Cuda;
 
-    impl AttentionKernel<f32> for Cuda {}
-    impl BatchNormKernel<f32> for Cuda {}
-    impl ConvKernel<f32> for Cuda {}
-    impl DepthwiseKernel<f32> for Cuda {}
-    impl JoinKernel<f32> for Cuda {}
-    impl LayerNormKernel<f32> for Cuda {}
-    impl LossKernel<f32> for Cuda {}
-    impl PartitionKernel<f32> for Cuda {}
-    impl PointwiseKernel<f32> for Cuda {}
-    impl PoolKernel<f32> for Cuda {}
-    impl ResizeKernel<f32> for Cuda {}
-    impl Backend<f32> for Cuda {}
+    impl<E: Scalar> AttentionKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> BatchNormKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> ConvKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> DepthwiseKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> JoinKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> LayerNormKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> LossKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> PartitionKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> PointwiseKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> PoolKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> ResizeKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> Backend<E> for Cuda where Self: Device<E> {}
 }

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Proves on a machine with a GPU what cannot be proven without one, in one command and in the folder that scripts/cuda-build.sh
+# made (after install.sh):
+#
+#   ./gpu-check.sh [--device cuda:0] [--golden FOLDER] [--train SET --val SET] [--quick] [OUT]
+#
+# OUT (usual: gpu-check) gets a log of each part and summary.txt. Golden values are checked when --golden names their folder,
+# runs are compared when --train and --val name sets: 200 steps on both devices, a run that changes device twice, seconds a step
+# and memory of dss-tiny and dss-base, and dss-tiny trained with and without NearFarMix. --quick shrinks everything, to try the
+# script itself (also with --device cpu).
+set -uo pipefail
+
+device=cuda:0 golden='' train='' val='' quick='' out=gpu-check
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --device) device=$2 && shift 2 ;;
+    --golden) golden=$(realpath "$2") && shift 2 ;;
+    --train) train=$(realpath "$2") && shift 2 ;;
+    --val) val=$(realpath "$2") && shift 2 ;;
+    --quick) quick=1 && shift ;;
+    -*) echo "unknown option $1; see the head of $0" >&2 && exit 2 ;;
+    *) out=$1 && shift ;;
+    esac
+done
+here=$(cd "$(dirname "$0")" && pwd)
+sdtrain=${SDTRAIN:-$here/sdtrain}
+mkdir -p "$out"
+cd "$out" || exit 3
+: >summary.txt
+failed=0
+
+say() { echo "$*" | tee -a summary.txt; }
+
+# part NAME COMMAND...: runs it with its output in NAME.log, says how it ended.
+part() {
+    local name=$1
+    shift
+    echo "== $name: $*"
+    if "$@" >"$name.log" 2>&1; then say "ok      $name"; else
+        say "FAILED  $name (see $out/$name.log)"
+        failed=1
+        return 1
+    fi
+}
+
+# The total losses of a run, a line each.
+losses() { sed -E 's/.*"total":([^,}]*).*/\1/' "$1/log.jsonl"; }
+
+# compare A B LIMIT: largest relative difference of the losses of two runs.
+compare() {
+    paste <(losses "$1") <(losses "$2") | awk -v limit="$3" '
+        { d = ($1 - $2) / $2; if (d < 0) d = -d; if (d > worst) { worst = d; at = NR - 1 } n++ }
+        END { printf "%d steps, largest difference %.2e at step %d, allowed %s\n", n, worst, at, limit; exit !(n > 0 && worst <= limit) }'
+}
+
+# stopped DEVICE RUN STEP ARGUMENTS...: trains, and interrupts the run once it has taken STEP steps.
+stopped() {
+    local device=$1 run=$2 step=$3
+    shift 3
+    "$sdtrain" "$@" --device "$device" --out "$run" &
+    local process=$!
+    while kill -0 $process 2>/dev/null && [ "$(wc -l <"$run/log.jsonl" 2>/dev/null || echo 0)" -lt "$step" ]; do sleep 0.1; done
+    kill -INT $process 2>/dev/null
+    wait $process
+    [ $? -le 1 ]
+}
+
+part doctor "$sdtrain" doctor --device "$device"
+if [ -n "$golden" ] && [ -x "$here/golden" ]; then
+    part golden env SEMDEPTH_GOLDEN="$golden" SEMDEPTH_DEVICE="$device" "$here/golden" --test-threads 1
+fi
+
+if [ -n "$train" ] && [ -n "$val" ]; then
+    size=192x256 steps=200 batches='1 4 8' big=480x640 models='dss-tiny dss-base' timed=20 long=2000
+    [ -n "$quick" ] && size=64x96 steps=12 batches='1 2' big=64x96 models=dss-nano timed=3 long=4
+    nano=("$train" --val "$val" --model dss-nano --size $size --steps $steps --warmup 10 --seed 1 --quiet)
+    part cpu-steps "$sdtrain" "${nano[@]}" --device cpu --out runs/cpu
+    part gpu-steps "$sdtrain" "${nano[@]}" --device "$device" --out runs/gpu
+    part same-losses compare runs/gpu runs/cpu 0.01
+    # Begun on the CPU, continued on the GPU, finished on the CPU.
+    part begun-on-cpu stopped cpu runs/moved $((steps / 3)) "${nano[@]}"
+    part continued-on-gpu stopped "$device" runs/moved $((2 * steps / 3)) "${nano[@]}"
+    part finished-on-cpu "$sdtrain" "${nano[@]}" --device cpu --out runs/moved
+    part same-losses-when-moved compare runs/moved runs/cpu 0.01
+
+    for model in $models; do
+        for batch in $batches; do
+            name=time-$model-$batch
+            (while sleep 0.5; do nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits; done >"$name.memory" 2>/dev/null) &
+            watch=$!
+            part "$name" "$sdtrain" "$train" --val "$val" --model "$model" --size $big --batch "$batch" --steps $timed \
+                --device "$device" --out "runs/$name"
+            kill $watch
+            say "        $(grep -o 'step .*samples/s' "$name.log" | tail -n 1), $(sort -n "$name.memory" | tail -n 1) MiB used"
+        done
+    done
+
+    for mix in none nearfarmix=0.5; do
+        name=trained-$mix
+        arguments=()
+        [ $mix != none ] && arguments=(--mix $mix)
+        tiny=dss-tiny
+        [ -n "$quick" ] && tiny=dss-nano
+        part "$name" "$sdtrain" "$train" --val "$val" --model $tiny --size $big --batch 4 --steps $long \
+            --device "$device" --out "runs/$name" "${arguments[@]}"
+        say "        $(grep abs_rel "$name.log" | head -n 1)"
+    done
+fi
+say "$([ $failed = 0 ] && echo all is well || echo something failed)"
+exit $failed
