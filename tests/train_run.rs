@@ -12,10 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use assert_cmd::Command;
 use common::tree;
 use dfdx::tensor::Cpu;
+use semdepth::mix::Method;
+use semdepth::sample::Sample;
 use semdepth::train::checkpoint::{Checkpoint, save_weights};
 use semdepth::train::data::Data;
+use semdepth::train::loader::Feed;
+use semdepth::train::mixing::{MixShares, Mixing, Planned};
 use semdepth::train::model::{Config, Dss, ExchangeKind};
-use semdepth::train::trainer::{LAST, Settings, Trainer};
+use semdepth::train::settings::Settings;
+use semdepth::train::trainer::{LAST, Trainer};
 use serde_json::Value;
 
 /// A set of made-up rooms.
@@ -45,7 +50,8 @@ fn text(bytes: &[u8]) -> String {
 fn a_stopped_and_continued_run_equals_an_unbroken_one_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     let data = Arc::new(Data::open(&[rooms(dir.path(), 5)]).unwrap());
-    let settings = Settings { steps: 4, warmup: 2, batch: 2, checkpoint_every: 3, ..Settings::default() };
+    let mix = MixShares::from([(Method::NearFarMix, 0.5), (Method::CutMix, 0.3)]);
+    let settings = Settings { steps: 4, warmup: 2, batch: 2, checkpoint_every: 3, mix, ..Settings::default() };
     let run = |trainer: &mut Trainer<Cpu>, folder: &str, stop_after: u64| {
         let stop = AtomicBool::new(false);
         let folder = dir.path().join(folder);
@@ -71,6 +77,42 @@ fn a_stopped_and_continued_run_equals_an_unbroken_one_bit_for_bit() {
     let losses: Vec<f64> =
         log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["total"].as_f64().unwrap()).collect();
     assert_eq!(losses.len(), 4);
+}
+
+#[test]
+fn mixes_are_functions_of_seed_and_position_and_follow_their_shares() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Arc::new(Data::open(&[rooms(dir.path(), 4)]).unwrap());
+    let shares = MixShares::from([(Method::NearFarMix, 0.5), (Method::CutDepth, 0.25)]);
+    let mixing = Mixing::new(&shares, 7, &data).unwrap();
+    let planned: Vec<_> = (0..4000).map(|position| mixing.plan(position, (position % 4) as usize)).collect();
+    let count = |method| planned.iter().flatten().filter(|p| p.method == method).count();
+    assert!(count(Method::NearFarMix).abs_diff(2000) < 120, "{}", count(Method::NearFarMix));
+    assert!(count(Method::CutDepth).abs_diff(1000) < 100, "{}", count(Method::CutDepth));
+    for (position, planned) in planned.iter().enumerate() {
+        let partner = planned.and_then(|p| p.partner);
+        assert!(partner.is_none_or(|partner| partner < 4 && partner != position % 4));
+    }
+
+    // A mixed pixel is A's or B's whole: picture, depth and label.
+    let (b, a) = (data.sample(0).unwrap().0, data.sample(1).unwrap().0);
+    let planned = Planned { method: Method::NearFarMix, partner: Some(1) };
+    let (mixed, made) = mixing.mix(planned, 5, 0, b.clone(), Some(&a));
+    assert!(made && mixed != b && mixed != a);
+    let pixel = |s: &Sample, y, x| {
+        (s.image.rgb(y, x), s.depth.metres()[(y, x)], s.semantics.as_ref().unwrap().values()[(y, x)])
+    };
+    let whole = |y, x| [pixel(&a, y, x), pixel(&b, y, x)].contains(&pixel(&mixed, y, x));
+    assert!((0..64).all(|y| (0..96).all(|x| whole(y, x))));
+
+    // Batches do not depend on what was made before.
+    let batching =
+        Trainer::new(Cpu::default(), nano(), Settings { seed: 7, batch: 2, ..Settings::default() }).unwrap().batching();
+    let feed = Feed { data: Arc::clone(&data), batching, mixing };
+    let forward: Vec<_> = (0..4).map(|step| feed.make(step).unwrap()).collect();
+    let backward: Vec<_> = (0..4).rev().map(|step| feed.make(step).unwrap()).collect();
+    assert!(forward.iter().eq(backward.iter().rev()));
+    assert!(forward.iter().map(|b| b.mixed).sum::<usize>() > 0);
 }
 
 #[test]
@@ -117,6 +159,10 @@ fn what_cannot_be_is_refused_before_anything_is_made() {
         (vec!["--model", "dss-giant"], "dss-nano"),
         (vec!["--exchange", "magic"], "lg_cat"),
         (vec!["--size", "large"], "rows x columns"),
+        (vec!["--mix", "blur"], "nearfarmix"),
+        (vec!["--mix", "nearfarmix=often"], "a share such as 0.5"),
+        (vec!["--mix", "cutmix=0.8,classmix=0.3"], "at most 1 together"),
+        (vec!["--mix", "nearfarmix"], "the sets hold one"),
     ] {
         let mut all = vec![set, "--out", run.to_str().unwrap()];
         all.extend(arguments);

@@ -72,7 +72,7 @@ pub use mixed::{Input, Mixed, Settled};
 pub use nearfarmix::NearFarMix;
 pub use options::Options;
 pub use parameters::{Domain, Parameters};
-pub use partner::PartnerRule;
+pub use partner::{PartnerRule, Partners};
 pub use plan::{Plan, SetName};
 pub use recipe::{Drawn, Parent, Recipe, Unmixed};
 pub use side::{MaskSource, Side};

@@ -15,13 +15,15 @@ pub struct PartnerRule {
 }
 
 /// Finds partners: a pure function of the samples, the rule and the drawn number.
-pub(super) struct Partners {
+#[derive(Clone, Debug)]
+pub struct Partners {
     /// The samples of each group, those of one scene side by side.
     groups: Vec<Vec<usize>>,
     /// The place of every sample.
     places: Vec<Option<Place>>,
 }
 
+#[derive(Clone, Debug)]
 struct Place {
     group: usize,
     /// The neighbours in its group that cannot be its partner, itself among them.
@@ -29,8 +31,9 @@ struct Place {
 }
 
 impl Partners {
-    /// `samples` are data set and entry of each.
-    pub(super) fn new(samples: &[(&str, &Entry)], rule: PartnerRule) -> Self {
+    /// `samples` are data set and entry of each; only samples of the same data set are partners.
+    #[must_use]
+    pub fn new(samples: &[(&str, &Entry)], rule: PartnerRule) -> Self {
         let mut by_group: BTreeMap<(&str, Option<&str>), Vec<usize>> = BTreeMap::new();
         for (i, (dataset, entry)) in samples.iter().enumerate() {
             let scene_type = entry.scene_type.as_deref().filter(|_| rule.same_scene_type);
@@ -54,7 +57,7 @@ impl Partners {
     }
 
     /// The partner of sample `i`, uniform among those it may have; `None` when there is none.
-    pub(super) fn draw(&self, i: usize, draws: &mut Draws) -> Option<usize> {
+    pub fn draw(&self, i: usize, draws: &mut Draws) -> Option<usize> {
         let place = self.places.get(i)?.as_ref()?;
         let group = self.groups.get(place.group)?;
         let n_free = group.len().checked_sub(place.barred.len()).filter(|&n| n > 0)?;

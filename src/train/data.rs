@@ -1,14 +1,10 @@
-//! Batches from sets: order, resizing, flips, and decoding ahead of the step that needs them.
+//! Samples of sets, their order, and how they become batches.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use super::nn::Stream;
 use crate::label::LabelSpace;
-use crate::sample::{IGNORE, Sample, Size};
+use crate::sample::{Entry, IGNORE, Sample, Size};
 use crate::shard::{Set, SetError};
 
 /// The samples of one or more sets as one list.
@@ -97,6 +93,12 @@ impl Data {
         self.sets.iter().map(Set::root)
     }
 
+    /// The set and the entry of every sample, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (&Set, &Entry)> {
+        let of = |(set, row): &(usize, usize)| Some((&self.sets[*set], &self.sets[*set].records().get(*row)?.entry));
+        self.rows.iter().filter_map(of)
+    }
+
     /// Sample `index` and its name.
     ///
     /// # Errors
@@ -142,6 +144,8 @@ pub struct Batch {
     pub labels: Vec<u8>,
     /// Names of its samples.
     pub keys: Vec<String>,
+    /// How many of them are mixed.
+    pub mixed: usize,
     /// Samples that could not be read, and why.
     pub skipped: Vec<String>,
 }
@@ -149,7 +153,15 @@ pub struct Batch {
 impl Batch {
     /// Without samples yet.
     pub fn empty(step: u64) -> Self {
-        Self { step, input: Vec::new(), depth: Vec::new(), labels: Vec::new(), keys: Vec::new(), skipped: Vec::new() }
+        Self {
+            step,
+            input: Vec::new(),
+            depth: Vec::new(),
+            labels: Vec::new(),
+            keys: Vec::new(),
+            mixed: 0,
+            skipped: Vec::new(),
+        }
     }
 }
 
@@ -166,44 +178,6 @@ impl Batching {
         order
     }
 
-    /// The batch of step `step`.
-    ///
-    /// # Errors
-    ///
-    /// A sample that cannot be read, when `strict`; as many in a row as a batch has otherwise.
-    pub fn make(&self, data: &Data, step: u64) -> Result<Batch, DataError> {
-        let mut batch = Batch::empty(step);
-        let (samples, first) = (data.len() as u64, step * self.batch as u64);
-        let mut known = None;
-        for position in first.. {
-            if batch.keys.len() == self.batch {
-                break;
-            }
-            let round = position / samples;
-            let order = match known.take().filter(|(r, _)| *r == round) {
-                Some((_, order)) => order,
-                None => self.order(round, data.len()),
-            };
-            let index = order[(position % samples) as usize];
-            known = Some((round, order));
-            match data.sample(index) {
-                Ok((sample, key)) => {
-                    let mut chance = Stream::new(&format!("sample {position}"), self.seed);
-                    self.push(&mut batch, &sample, chance.uniform() < self.flip);
-                    batch.keys.push(key);
-                }
-                Err(error) if self.strict => return Err(error.into()),
-                Err(error) => {
-                    batch.skipped.push(error.to_string());
-                    if batch.skipped.len() > self.batch {
-                        return Err(DataError::Unreadable { step, reason: error.to_string() });
-                    }
-                }
-            }
-        }
-        Ok(batch)
-    }
-
     /// Adds a sample: resized, mirrored, normalised.
     pub fn push(&self, batch: &mut Batch, sample: &Sample, mirrored: bool) {
         let size = Size::new(self.size.0, self.size.1);
@@ -217,51 +191,6 @@ impl Batching {
             Some(labels) => batch.labels.extend(labels.values().iter()),
             None => batch.labels.resize(batch.labels.len() + size.height * size.width, IGNORE),
         }
-    }
-}
-
-/// Batches of consecutive steps, made on another thread ahead of their use.
-#[derive(Debug)]
-pub struct Loader {
-    batches: Receiver<Result<Batch, DataError>>,
-    waited: Duration,
-}
-
-/// Batches kept ready.
-const AHEAD: usize = 3;
-
-impl Loader {
-    /// Begins with step `first`.
-    pub fn start(data: Arc<Data>, batching: Batching, first: u64) -> Self {
-        let (sender, batches) = sync_channel(AHEAD);
-        // The thread ends when the receiver is gone or after a failure.
-        thread::spawn(move || {
-            for step in first.. {
-                let batch = batching.make(&data, step);
-                let failed = batch.is_err();
-                if sender.send(batch).is_err() || failed {
-                    break;
-                }
-            }
-        });
-        Self { batches, waited: Duration::ZERO }
-    }
-
-    /// The next batch.
-    ///
-    /// # Errors
-    ///
-    /// As [`Batching::make`].
-    pub fn receive(&mut self) -> Result<Batch, DataError> {
-        let since = Instant::now();
-        let batch = self.batches.recv();
-        self.waited += since.elapsed();
-        batch.unwrap_or(Err(DataError::Empty))
-    }
-
-    /// Time spent waiting for batches so far.
-    pub fn waited(&self) -> Duration {
-        self.waited
     }
 }
 

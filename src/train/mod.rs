@@ -1,18 +1,24 @@
 //! The networks, their operations and the trainer: the only place that sees the tensor engine (dfdx).
 //!
 //! [`op`] holds differentiable operations the engine lacks, [`nn`] layers with parameters made of them, [`model`] the networks.
-//! [`data`] makes batches of sets, [`trainer`] learns from them with [`optim`] and [`schedule`], [`checkpoint`] keeps a run;
-//! [`device`] is where it all runs and [`self_test`] whether it can, [`metric`] measures depth and semantics of any origin, [`evaluate`] those of a network.
+//! [`data`], [`mixing`] and [`loader`] make batches of sets, [`trainer`] learns from them as [`settings`] say, with [`optim`] and
+//! [`schedule`]; [`checkpoint`] keeps a run; [`device`] is where it all runs and [`self_test`] whether it can, [`metric`]
+//! measures depth and semantics of any origin, [`evaluate`] those of a network.
 
 pub mod checkpoint;
 pub mod data;
 pub mod device;
 pub mod evaluate;
+pub mod fault;
+pub mod loader;
 pub mod metric;
+pub mod mixing;
 pub mod model;
 pub mod nn;
 pub mod op;
 pub mod optim;
+pub mod report;
 pub mod schedule;
 pub mod self_test;
+pub mod settings;
 pub mod trainer;

@@ -9,129 +9,20 @@ use std::time::Instant;
 
 use dfdx::tensor::{OwnedTape, PutTape, Storage};
 use dfdx::tensor_ops::Backward;
-use serde::{Deserialize, Serialize};
 
-use super::checkpoint::{self, Checkpoint, CheckpointError, Progress};
-use super::data::{Batch, Batching, Data, DataError, Loader};
+use super::checkpoint::{self, Checkpoint, Progress};
+use super::data::{Batch, Batching, Data};
+use super::fault::TrainError;
+use super::loader::{Feed, Loader};
+use super::mixing::Mixing;
 use super::model::{Config, ConfigError, Dss, Target};
 use super::nn::{Mode, Pass, Running};
-use super::op::{Backend, LabelError, Number};
-use super::optim::{self, AdamW, AdamWConfig, ByName};
+use super::op::{Backend, Number};
+use super::optim::{self, AdamW, ByName};
+use super::report::{Speed, StepReport};
 use super::schedule::Schedule;
+use super::settings::Settings;
 use crate::file;
-
-/// Everything about a run but the network and the data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Optimiser steps.
-    pub steps: u64,
-    /// Steps in which the learning rates rise.
-    pub warmup: u64,
-    /// Samples in a batch.
-    pub batch: usize,
-    /// Batches whose gradients are averaged for one step.
-    pub accumulate: usize,
-    /// Seed of first weights, order and chance.
-    pub seed: u64,
-    /// How often a sample is mirrored.
-    pub flip: f64,
-    /// The optimiser.
-    pub optimiser: AdamWConfig,
-    /// Steps between checkpoints.
-    pub checkpoint_every: u64,
-    /// Whether a sample that cannot be read ends the run.
-    pub strict: bool,
-    /// Whether labels are learned from, when there are any.
-    pub semantics: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            steps: 1000,
-            warmup: 50,
-            batch: 4,
-            accumulate: 1,
-            seed: 0,
-            flip: 0.5,
-            optimiser: AdamWConfig::default(),
-            checkpoint_every: 200,
-            strict: false,
-            semantics: true,
-        }
-    }
-}
-
-/// Why a run ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainError {
-    /// The data.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// A checkpoint.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A label without a class.
-    #[error("step {step}, samples {keys}: {source}", keys = keys.join(", "))]
-    Label {
-        /// The step.
-        step: u64,
-        /// Names of the samples of the batch.
-        keys: Vec<String>,
-        /// The label.
-        source: LabelError,
-    },
-    /// A loss or gradient that is no number.
-    #[error("step {step}: the loss or its gradient is not finite; the batch ({keys}) is in {saved}", keys = keys.join(", "), saved = saved.display())]
-    NotFinite {
-        /// The step.
-        step: u64,
-        /// Names of the samples of the batch.
-        keys: Vec<String>,
-        /// Where the batch was saved.
-        saved: PathBuf,
-    },
-    /// The folder of the run.
-    #[error("{path}: {source}", path = path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Other settings than the run began with.
-    #[error("the run in {run} has other settings ({difference}); continue it with its own or choose another folder", run = run.display())]
-    Settings {
-        /// The folder.
-        run: PathBuf,
-        /// What differs.
-        difference: String,
-    },
-}
-
-/// What one step did; a line of `log.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepReport {
-    /// The step, from 0.
-    pub step: u64,
-    /// Factor of the learning rates.
-    pub lr_factor: f64,
-    /// Depth loss before the update.
-    pub depth: Option<f64>,
-    /// Semantic loss before the update.
-    pub semantics: Option<f64>,
-    /// Their weighted sum.
-    pub total: f64,
-    /// Norm of all gradients before clipping.
-    pub grad_norm: f64,
-    /// Samples that could not be read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub skipped: Vec<String>,
-}
 
 /// A network in training on a device.
 #[derive(Debug)]
@@ -224,6 +115,7 @@ impl<D: Backend<f32>> Trainer<D> {
             semantics: None,
             total: 0.0,
             grad_norm: 0.0,
+            mixed: 0,
             skipped: Vec::new(),
         };
         let mut gradients = ByName::new();
@@ -250,6 +142,7 @@ impl<D: Backend<f32>> Trainer<D> {
             add(&mut report.depth, &losses.depth);
             add(&mut report.semantics, &losses.semantics);
             report.total += share * number(&losses.total);
+            report.mixed += batch.mixed;
             report.skipped.extend(batch.skipped.iter().cloned());
             let mut found = losses.total.put_tape(std::mem::take(&mut pass.tape)).backward();
             let part = optim::gradients(self.network.store(), &mut found);
@@ -296,7 +189,9 @@ impl<D: Backend<f32>> Trainer<D> {
         std::fs::create_dir_all(run).map_err(io(run.to_owned()))?;
         let mut log = self.open_log(&run.join(LOG)).map_err(io(run.join(LOG)))?;
         let parts = self.settings.accumulate.max(1);
-        let mut loader = Loader::start(data, self.batching(), self.step() * parts as u64);
+        let mixing = Mixing::new(&self.settings.mix, self.settings.seed, &data)?;
+        let feed = Feed { data, batching: self.batching(), mixing };
+        let mut loader = Loader::start(feed, self.step() * parts as u64);
         let (began, first) = (Instant::now(), self.step());
         while self.step() < self.settings.steps && !stop.load(Ordering::Relaxed) {
             let batches = (0..parts).map(|_| loader.receive()).collect::<Result<Vec<_>, _>>()?;
@@ -357,24 +252,6 @@ impl<D: Backend<f32>> Trainer<D> {
             Err(source) => TrainError::Io { path: saved, source },
         }
     }
-}
-
-impl StepReport {
-    /// Whether the step could be learned from.
-    pub fn is_finite(&self) -> bool {
-        self.total.is_finite() && self.grad_norm.is_finite()
-    }
-}
-
-/// How fast a run is, since it began or was continued.
-#[derive(Debug, Clone, Copy)]
-pub struct Speed {
-    /// Seconds so far.
-    pub seconds: f64,
-    /// Steps so far.
-    pub steps: u64,
-    /// Seconds in which the step waited for data.
-    pub waited: f64,
 }
 
 fn number<D: Backend<f32>>(loss: &Number<f32, D>) -> f64 {

@@ -8,14 +8,18 @@ use serde_json::json;
 use super::eval;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
+use crate::mix::{Method, UnknownMethod};
 use crate::shard::{Set, find_sets};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
 use crate::train::device::{DeviceName, on_device};
 use crate::train::metric::Protocol;
+use crate::train::mixing::{Mixing, usual_share};
 use crate::train::model::{Config, ExchangeKind};
 use crate::train::op::Backend;
-use crate::train::trainer::{LAST, Settings, Speed, StepReport, Trainer};
+use crate::train::report::{Speed, StepReport};
+use crate::train::settings::Settings;
+use crate::train::trainer::{LAST, Trainer};
 
 /// Trains a network. The same command again goes on where it was stopped.
 #[derive(Debug, clap::Args)]
@@ -68,6 +72,10 @@ pub(super) struct Args {
     /// How often a sample is mirrored
     #[arg(long, value_name = "P", default_value = "0.5")]
     flip: f64,
+    /// Mixes while training: methods of `sdprep mix`, each with the share of the samples it is applied to [default share:
+    /// 0.5; 0.25 for cutdepth and vcutdepth]
+    #[arg(long, value_name = "NAME[=P]", value_delimiter = ',', value_parser = share)]
+    mix: Vec<(Method, f64)>,
     /// Decides first weights, order and chance
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
@@ -171,6 +179,7 @@ impl Args {
             output.say(format_args!("going on after step {} of {}", trainer.step(), trainer.settings().steps));
             return Ok(trainer);
         }
+        Mixing::new(&settings.mix, settings.seed, data).map_err(|e| Usage(e.to_string()))?;
         let trainer = Trainer::new(device, config.clone(), settings)?;
         if let Some(file) = &self.weights {
             Checkpoint::read(file)?.fill(trainer.network())?;
@@ -227,6 +236,7 @@ impl Args {
             accumulate: usize::from(self.accumulate),
             seed: self.seed,
             flip: self.flip,
+            mix: self.mix.iter().copied().collect(),
             optimiser,
             checkpoint_every: self.checkpoint_every,
             strict: self.strict,
@@ -245,6 +255,14 @@ impl Args {
         crate::file::write_atomically(&self.out.join("eval.json"), serde_json::to_string_pretty(&value)?.as_bytes())?;
         Ok((text, value))
     }
+}
+
+/// `nearfarmix` or `nearfarmix=0.5`
+fn share(text: &str) -> Result<(Method, f64), String> {
+    let (name, share) = text.split_once('=').map_or((text, None), |(name, share)| (name, Some(share)));
+    let method: Method = name.trim().parse().map_err(|e: UnknownMethod| e.to_string())?;
+    let share = share.map(|p| p.trim().parse().map_err(|_| format!("expected a share such as 0.5; found {p:?}")));
+    Ok((method, share.transpose()?.unwrap_or_else(|| usual_share(method))))
 }
 
 /// What a run has otherwise, if anything.

@@ -1,0 +1,63 @@
+//! What can end a run.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::checkpoint::CheckpointError;
+use super::data::DataError;
+use super::mixing::MixError;
+use super::model::ConfigError;
+use super::op::LabelError;
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Mixes that cannot be.
+    #[error(transparent)]
+    Mix(#[from] MixError),
+    /// A checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A label without a class.
+    #[error("step {step}, samples {keys}: {source}", keys = keys.join(", "))]
+    Label {
+        /// The step.
+        step: u64,
+        /// Names of the samples of the batch.
+        keys: Vec<String>,
+        /// The label.
+        source: LabelError,
+    },
+    /// A loss or gradient that is no number.
+    #[error("step {step}: the loss or its gradient is not finite; the batch ({keys}) is in {saved}", keys = keys.join(", "), saved = saved.display())]
+    NotFinite {
+        /// The step.
+        step: u64,
+        /// Names of the samples of the batch.
+        keys: Vec<String>,
+        /// Where the batch was saved.
+        saved: PathBuf,
+    },
+    /// The folder of the run.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Other settings than the run began with.
+    #[error("the run in {run} has other settings ({difference}); continue it with its own or choose another folder", run = run.display())]
+    Settings {
+        /// The folder.
+        run: PathBuf,
+        /// What differs.
+        difference: String,
+    },
+}
