@@ -14,7 +14,8 @@ use semdepth::train::data::Batch;
 use semdepth::train::model::{self, Config, Dss, FeatureExchange, LgCat, Losses, MaxVit, Outputs, Target};
 use semdepth::train::nn::{Mode, Pass, Role, Store, Stream};
 use semdepth::train::op::{self, Backend, Map, Scalar};
-use semdepth::train::trainer::{Settings, Trainer};
+use semdepth::train::settings::Settings;
+use semdepth::train::trainer::Trainer;
 use serde_json::Value;
 
 /// Where the network runs: on the first GPU in a build for CUDA, where these tests are compiled on one machine and run on another.
