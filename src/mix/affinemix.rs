@@ -173,7 +173,7 @@ impl Object {
         let mut seeds = vec![0.0; boxed.n_pixels()];
         let within = |&(y, x): &(usize, usize)| (y - row) * boxed.width + (x - left);
         pixels.iter().for_each(|p| seeds[within(p)] = metres[p.0 * size.width + p.1]);
-        let found = nearest(boxed, |i| seeds[i] > 0.0);
+        let found = nearest(boxed, 0, |i| seeds[i] > 0.0);
         let mut filled = Array2::zeros((boxed.height, boxed.width));
         for p in pixels {
             let metres = seeds.get(found[within(p)] as usize).copied().unwrap_or_default();

@@ -32,15 +32,12 @@ pub(super) fn densify(depth: &Depth, semantics: Option<&Semantics>, sky: Option<
         return Some(metres.to_vec());
     }
     let top = first_row(metres, size);
-    let mut nearest = nearest(size, |i| metres[i] > 0.0);
-    let split = top * size.width;
+    let mut nearest = nearest(size, top, |i| metres[i] > 0.0);
     let labels = semantics.map(Semantics::values);
     if let Some(labels) = labels.as_ref().and_then(|l| l.as_slice()) {
-        let scene = Scene { size, metres, labels };
+        let scene = Scene::new(size, metres, labels);
         scene.prefer_same_class(top, &mut nearest);
         scene.follow_regions(top, sky, &mut nearest);
-    } else {
-        nearest[..split].fill(NONE);
     }
     Some(nearest.iter().map(|&i| metres.get(i as usize).copied().unwrap_or(f32::INFINITY)).collect())
 }
@@ -53,110 +50,155 @@ fn first_row(metres: &[f32], size: Size) -> usize {
     (0..size.height).find(|&y| window(y) >= LEAST_IN_WINDOW).unwrap_or(size.height)
 }
 
-struct Scene<'a> {
-    size: Size,
-    metres: &'a [f32],
-    labels: &'a [u8],
+/// A pixel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    row: u32,
+    column: u32,
 }
 
-impl Scene<'_> {
+impl Place {
+    #[expect(clippy::cast_possible_truncation, reason = "sides are below 2^16")]
+    const fn new(row: usize, column: usize) -> Self {
+        Self { row: row as u32, column: column as u32 }
+    }
+
+    const fn index(self, width: usize) -> usize {
+        self.row as usize * width + self.column as usize
+    }
+}
+
+struct Scene<'a> {
+    size: Size,
+    labels: &'a [u8],
+    /// The measured pixels, row after row.
+    measured: Vec<Place>,
+    /// Where those of each row begin.
+    starts: Vec<usize>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(size: Size, metres: &[f32], labels: &'a [u8]) -> Self {
+        let (mut measured, mut starts) = (Vec::new(), Vec::with_capacity(size.height + 1));
+        for (row, line) in metres.chunks_exact(size.width).enumerate() {
+            starts.push(measured.len());
+            measured.extend((0..size.width).filter(|&x| line[x] > 0.0).map(|x| Place::new(row, x)));
+        }
+        starts.push(measured.len());
+        Self { size, labels, measured, starts }
+    }
+
+    fn measured_in(&self, row: usize) -> &[Place] {
+        &self.measured[self.starts[row]..self.starts[row + 1]]
+    }
+
     /// Replaces the nearest measurement by the nearest one of the same class, where that is in reach.
     fn prefer_same_class(&self, top: usize, nearest: &mut [u32]) {
-        let width = self.size.width;
-        let reach = CLASS_REACH.pow(2);
         // Where the nearest measurement has the same class already, it is the one; where it is out of reach, so are all.
-        let asks = |i: usize| {
-            let (label, found) = (self.labels[i], nearest[i] as usize);
-            label != IGNORE && self.labels.get(found).is_some_and(|&l| l != label) && self.distance(i, found) <= reach
-        };
-        let open: Vec<usize> = (top * width..self.size.n_pixels()).filter(|&i| asks(i)).collect();
+        let width = self.size.width;
+        let mut open = Vec::new();
+        for row in top..self.size.height {
+            for column in 0..width {
+                let i = row * width + column;
+                let (label, found) = (self.labels[i], nearest[i] as usize);
+                if label != IGNORE && self.labels.get(found).is_some_and(|&l| l != label) {
+                    let (up, left) = ((found / width).abs_diff(row), (found % width).abs_diff(column));
+                    if up.pow(2) + left.pow(2) <= CLASS_REACH.pow(2) {
+                        open.push((Place::new(row, column), Candidate::NONE));
+                    }
+                }
+            }
+        }
         if open.is_empty() {
             return;
         }
-        let mut best = vec![Candidate::NONE; open.len()];
         let mut last = LastSeen::new(self);
-        let mut asked = open.iter().zip(&mut best).peekable();
-        for y in top.saturating_sub(CLASS_REACH)..self.size.height {
-            last.enter(y);
-            while let Some((&i, best)) = asked.next_if(|(i, _)| **i / width == y) {
-                last.improve(i, best);
+        let mut asked = open.iter_mut().peekable();
+        for row in top.saturating_sub(CLASS_REACH)..self.size.height {
+            last.enter(row);
+            while let Some((place, best)) = asked.next_if(|(place, _)| place.row as usize == row) {
+                last.improve(*place, best);
             }
         }
         last.forget();
-        let mut asked = open.iter().zip(&mut best).rev().peekable();
-        for y in (top..self.size.height).rev() {
-            while let Some((&i, best)) = asked.next_if(|(i, _)| **i / width == y) {
-                last.improve(i, best);
+        let mut asked = open.iter_mut().rev().peekable();
+        for row in (top..self.size.height).rev() {
+            while let Some((place, best)) = asked.next_if(|(place, _)| place.row as usize == row) {
+                last.improve(*place, best);
             }
-            last.enter(y);
+            last.enter(row);
         }
-        for (&i, best) in open.iter().zip(&best) {
+        for (place, best) in open {
             if let Some(found) = best.index(width) {
-                nearest[i] = found;
+                nearest[place.index(width)] = found;
             }
         }
     }
 
     /// Above row `top`: the nearest measurement of the same region, if the region reaches below; none for sky.
     fn follow_regions(&self, top: usize, sky: Option<u8>, nearest: &mut [u32]) {
-        let width = self.size.width;
-        let split = top * width;
-        if split == 0 {
+        if top == 0 {
             return;
         }
-        let regions = Components::of(self.labels, self.size, Four);
-        let of_pixels = regions.of_pixels(self.size);
-        let mut reaches = vec![false; regions.areas.len()];
-        (split..of_pixels.len()).filter(|&i| self.metres[i] > 0.0).for_each(|i| reaches[of_pixels[i] as usize] = true);
-        // What is nearest of all and in the same region is nearest in the region. Regions with other pixels are searched.
-        let mut searched = vec![false; reaches.len()];
-        for i in 0..split {
-            let region = of_pixels[i] as usize;
-            if !reaches[region] || self.labels[i] == IGNORE || Some(self.labels[i]) == sky {
-                nearest[i] = NONE;
-            } else if of_pixels.get(nearest[i] as usize).is_none_or(|&r| r as usize != region) {
-                searched[region] = true;
-            }
-        }
-        let mut of_region: Vec<Vec<(usize, usize, usize)>> = vec![Vec::new(); reaches.len()];
-        for run in regions.runs.iter().filter(|run| searched[run.part]) {
-            of_region[run.part].push((run.row, run.start, run.end));
-        }
-        let mut arcs = Arcs::default();
-        for runs in of_region.iter().filter(|runs| !runs.is_empty()) {
-            let seeds = self.seeds_by_column(runs);
-            for of_row in runs.chunk_by(|a, b| a.0 == b.0).take_while(|of_row| of_row[0].0 < top) {
-                let y = of_row[0].0;
-                arcs.begin(y);
-                for column in seeds.chunk_by(|a, b| a.0 == b.0) {
-                    let below = column.partition_point(|seed| seed.1 < y);
-                    let above = below.checked_sub(1).map(|above| column[above].1);
-                    let row = match (above, column.get(below)) {
-                        (Some(above), Some(&(_, below))) if y - above <= below - y => above,
-                        (_, Some(&(_, below))) => below,
-                        (Some(above), None) => above,
-                        (None, None) => continue,
-                    };
-                    arcs.push(column[0].0, row);
-                }
-                for x in of_row.iter().flat_map(|&(_, start, end)| start..end) {
-                    nearest[y * width + x] = arcs.at(x, width).unwrap_or(NONE);
-                }
-            }
-        }
-    }
-
-    /// The measurements among the pixels of some runs as (column, row), in this order.
-    fn seeds_by_column(&self, runs: &[(usize, usize, usize)]) -> Vec<(usize, usize)> {
-        let pixels = runs.iter().flat_map(|&(row, start, end)| (start..end).map(move |x| (x, row)));
-        let mut seeds: Vec<_> = pixels.filter(|&(x, row)| self.metres[row * self.size.width + x] > 0.0).collect();
-        seeds.sort_unstable();
-        seeds
-    }
-
-    fn distance(&self, a: usize, b: usize) -> usize {
         let width = self.size.width;
-        (a / width).abs_diff(b / width).pow(2) + (a % width).abs_diff(b % width).pow(2)
+        let parts = Components::of(self.labels, self.size, Four);
+        let of_pixels = parts.of_pixels(self.size);
+        let mut regions: Vec<Region> = parts.areas.iter().map(|_| Region::default()).collect();
+        for run in parts.runs.iter().take_while(|run| run.row < top) {
+            let label = self.labels[run.row * width + run.start];
+            if label != IGNORE && Some(label) != sky {
+                regions[run.part].runs.push((run.row, run.start, run.end));
+            }
+        }
+        for &place in &self.measured {
+            let region = &mut regions[of_pixels[place.index(width)] as usize];
+            if !region.runs.is_empty() {
+                let stray = (place.row as usize) < top;
+                if stray { &mut region.strays } else { &mut region.measured }.push(place);
+            }
+        }
+        let mut work = (vec![NONE; width], Arcs::default());
+        for region in regions.iter().filter(|region| !region.measured.is_empty()) {
+            region.follow(width, &mut work, nearest);
+        }
+    }
+}
+
+/// A connected region of one class that begins above the measurements.
+#[derive(Default)]
+struct Region {
+    /// Row, first column and end of its runs above them.
+    runs: Vec<(usize, usize, usize)>,
+    /// Its measured pixels.
+    measured: Vec<Place>,
+    /// Single ones above the others.
+    strays: Vec<Place>,
+}
+
+impl Region {
+    /// Finds the nearest measurement of the region for its pixels above the measurements. `work` holds a column of
+    /// [`NONE`]s.
+    fn follow(&self, width: usize, (columns, arcs): &mut (Vec<u32>, Arcs), nearest: &mut [u32]) {
+        // The uppermost of each column is the nearest of the column to all rows above.
+        self.measured.iter().rev().for_each(|place| columns[place.column as usize] = place.row);
+        let has = |x: usize| columns[x] != NONE || self.strays.iter().any(|stray| stray.column as usize == x);
+        let used: Vec<usize> = (0..width).filter(|&x| has(x)).collect();
+        for of_row in self.runs.chunk_by(|a, b| a.0 == b.0) {
+            let y = of_row[0].0;
+            arcs.begin(y);
+            for &x in &used {
+                let strays = self.strays.iter().filter(|stray| stray.column as usize == x).map(|stray| stray.row);
+                let uppermost = Some(columns[x]).filter(|&row| row != NONE);
+                let row = strays.chain(uppermost).map(|row| row as usize).min_by_key(|&row| (row.abs_diff(y), row));
+                if let Some(row) = row {
+                    arcs.push(x, row);
+                }
+            }
+            for x in of_row.iter().flat_map(|&(_, start, end)| start..end) {
+                nearest[y * width + x] = arcs.at(x, width).unwrap_or(NONE);
+            }
+        }
+        used.iter().for_each(|&x| columns[x] = NONE);
     }
 }
 
@@ -203,23 +245,20 @@ impl<'s> LastSeen<'s> {
         self.rows.fill(NONE);
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "rows are below 2^16")]
-    fn enter(&mut self, y: usize) {
+    fn enter(&mut self, row: usize) {
         let width = self.scene.size.width;
-        for x in 0..width {
-            let i = y * width + x;
-            if self.scene.metres[i] > 0.0 {
-                self.rows[self.place[usize::from(self.scene.labels[i])] * width + x] = y as u32;
-            }
+        for place in self.scene.measured_in(row) {
+            let class = self.place[usize::from(self.scene.labels[place.index(width)])];
+            self.rows[class * width + place.column as usize] = place.row;
         }
     }
 
-    /// Looks for a nearer measurement of the class of pixel `i` among those seen, from its column outwards.
-    fn improve(&self, i: usize, best: &mut Candidate) {
+    /// Looks for a nearer measurement of the class of a pixel among those seen, from its column outwards.
+    fn improve(&self, place: Place, best: &mut Candidate) {
         let width = self.scene.size.width;
-        let (y, x) = (i / width, i % width);
-        let start = self.place[usize::from(self.scene.labels[i])] * width;
+        let start = self.place[usize::from(self.scene.labels[place.index(width)])] * width;
         let rows = &self.rows[start..start + width];
+        let (y, x) = (place.row as usize, place.column as usize);
         for aside in 0..=CLASS_REACH {
             if aside.pow(2) > best.distance {
                 return;

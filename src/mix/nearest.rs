@@ -7,21 +7,87 @@ use crate::sample::Size;
 /// Where there is no seed at all.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// For every pixel the index, row after row, of the nearest seed; [`NONE`] everywhere when there is no seed.
-pub(super) fn nearest(size: Size, is_seed: impl Fn(usize) -> bool) -> Vec<u32> {
-    let width = size.width;
+/// For every pixel from row `top` on the index, row after row, of the nearest seed; [`NONE`] above, and everywhere when
+/// there is no seed.
+pub(super) fn nearest(size: Size, top: usize, is_seed: impl Fn(usize) -> bool) -> Vec<u32> {
+    let width = size.width.max(1);
     let mut found = in_columns(size, is_seed);
-    let mut arcs = Arcs::default();
-    for (y, line) in found.chunks_exact_mut(width.max(1)).enumerate() {
-        arcs.begin(y);
-        for (x, &row) in line.iter().enumerate() {
-            if row != NONE {
-                arcs.push(x, row as usize);
+    let (mut around, mut arcs) = (Around::default(), Arcs::default());
+    for (y, line) in found.chunks_exact_mut(width).enumerate() {
+        if y < top {
+            line.fill(NONE);
+        } else if !around.fill(y, width, line) {
+            arcs.begin(y);
+            for (x, &row) in line.iter().enumerate() {
+                if row != NONE {
+                    arcs.push(x, row as usize);
+                }
             }
+            arcs.fill(width, line);
         }
-        arcs.fill(width, line);
     }
     found
+}
+
+/// Looks at the nearest seeds of the columns left and right of every pixel of a row, step by step. That is faster than
+/// [`Arcs`] while all seeds are near.
+///
+/// A candidate is one number: the squared distance in the upper half, row and column relative to the pixel in the two
+/// bytes below, so that the smallest number is the nearest seed with the smallest row and column.
+#[derive(Default)]
+struct Around {
+    columns: Vec<i32>,
+    best: Vec<i32>,
+}
+
+impl Around {
+    /// Seeds this far away or farther are out of sight.
+    const REACH: i32 = 16;
+    const FAR: i32 = (Self::REACH * Self::REACH) << 16;
+    /// The byte that stands for a difference of nought.
+    const NOUGHT: i32 = 64;
+
+    /// Turns the rows of the nearest seeds of the columns into the indices of the nearest seeds. `false`, and nothing is
+    /// changed, when a seed is out of sight.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
+        reason = "sides are below 2^16"
+    )]
+    fn fill(&mut self, y: usize, width: usize, line: &mut [u32]) -> bool {
+        let margin = Self::REACH as usize;
+        self.columns.clear();
+        self.columns.resize(width + 2 * margin, Self::FAR);
+        for (column, &row) in self.columns[margin..].iter_mut().zip(&*line) {
+            let down = row as i32 - y as i32;
+            if row != NONE && down.abs() < Self::REACH {
+                *column = (down * down) << 16 | (down + Self::NOUGHT) << 8 | Self::NOUGHT;
+            }
+        }
+        self.best.clear();
+        self.best.extend_from_slice(&self.columns[margin..margin + width]);
+        for step in 1..Self::REACH {
+            let worst = self.best.iter().fold(0, |worst, &best| worst.max(best));
+            if worst < (step * step) << 16 {
+                break;
+            }
+            let far = (step * step) << 16;
+            let left = &self.columns[margin - step as usize..];
+            let right = &self.columns[margin + step as usize..];
+            for ((best, &left), &right) in self.best.iter_mut().zip(left).zip(right) {
+                *best = (*best).min(left + far - step).min(right + far + step);
+            }
+        }
+        if self.best.iter().fold(0, |worst, &best| worst.max(best)) >= Self::FAR {
+            return false;
+        }
+        for (x, (found, &best)) in line.iter_mut().zip(&self.best).enumerate() {
+            let (down, aside) = ((best >> 8 & 0xff) - Self::NOUGHT, (best & 0xff) - Self::NOUGHT);
+            *found = (y as i32 + down) as u32 * width as u32 + (x as i32 + aside) as u32;
+        }
+        true
+    }
 }
 
 /// For every pixel the row of the nearest seed of its column, the upper one of two.
@@ -155,7 +221,7 @@ mod tests {
         ) {
             let size = Size::new(height, width);
             let seeds: Vec<bool> = cells[..size.n_pixels()].iter().map(|&c| c < dense).collect();
-            prop_assert_eq!(nearest(size, |i| seeds[i]), searched(size, &seeds));
+            prop_assert_eq!(nearest(size, 0, |i| seeds[i]), searched(size, &seeds));
         }
     }
 
@@ -163,7 +229,7 @@ mod tests {
     fn a_thousand_columns_and_few_seeds() {
         let size = Size::new(40, 1216);
         let seeds: Vec<bool> = (0..size.n_pixels()).map(|i| i * 2_654_435_761 % 4099 == 5).collect();
-        assert_eq!(nearest(size, |i| seeds[i]), searched(size, &seeds));
-        assert_eq!(nearest(Size::new(2, 2), |_| false), [NONE; 4]);
+        assert_eq!(nearest(size, 0, |i| seeds[i]), searched(size, &seeds));
+        assert_eq!(nearest(Size::new(2, 2), 0, |_| false), [NONE; 4]);
     }
 }
