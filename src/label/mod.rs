@@ -16,6 +16,7 @@
 
 pub mod ade20k;
 pub mod cityscapes;
+mod colors;
 mod confusion;
 mod merge;
 pub mod nyu;
@@ -24,6 +25,7 @@ mod report;
 mod space;
 mod table;
 
+pub use colors::ColorTable;
 pub use confusion::Confusion;
 pub use merge::{Merge, Overrides, Prefer, Side};
 pub use remap::{NoTable, Remap, UnknownId};

@@ -229,14 +229,18 @@ pub(super) fn disproof(map: &LabelMap, given: Option<Base>, file: &str) -> Optio
 
 impl Pseudo for Maps<'_> {
     fn options(&self) -> Value {
-        let Container { raw, npz_key, .. } = &self.options.container;
-        json!({
+        let Container { raw, npz_key, color } = &self.options.container;
+        let mut options = json!({
             "teacher": self.options.teacher,
             "base": match self.base { Base::Zero => 0, Base::One => 1 },
             "mirror": self.options.mirror,
             "raw_size": raw,
             "npz_key": npz_key,
-        })
+        });
+        if let Some(colors) = color.to_json() {
+            options["colors"] = colors;
+        }
+        options
     }
 
     fn has_confidence(&self) -> bool {

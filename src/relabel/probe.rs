@@ -3,7 +3,7 @@
 use crate::label::Confusion;
 use crate::sample::{IGNORE, Semantics};
 use crate::source::SourceError;
-use crate::source::label_map::{Base, LabelMap};
+use crate::source::label_map::{Base, ColorCode, LabelMap};
 
 use super::maps::{Maps, disproof};
 
@@ -42,7 +42,9 @@ pub(super) fn look(maps: &Maps<'_>) -> Result<Found, SourceError> {
     }
     let base = given.or_else(|| read.iter().find_map(|(.., map)| map.base)).unwrap_or(Base::Zero);
     let mut warnings = Vec::new();
-    if read.iter().any(|(.., map)| map.is_color && map.ids.iter().any(|&id| id == ROAD)) {
+    if maps.options_given().container.color == ColorCode::Ade20k
+        && read.iter().any(|(.., map)| map.is_color && map.ids.iter().any(|&id| id == ROAD))
+    {
         warnings.push("road and skyscraper have the same colour; colour maps are read as road".to_owned());
     }
     warnings.extend(agreement(maps, &read, base).or_else(|| no_walls(&read, base)));

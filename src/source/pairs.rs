@@ -143,6 +143,9 @@ impl Reading {
             options.insert("depth".into(), self.depth.to_json());
         }
         options.insert("labels".into(), json!(self.labels.as_ref().map(Remap::to_json)));
+        if let Some(colors) = self.container.color.to_json() {
+            options.insert("colors".into(), colors);
+        }
         options.insert("mirror".into(), self.mirror.into());
         options.insert("intrinsics".into(), json!(self.intrinsics.map(Intrinsics::to_array)));
         options.insert("fit".into(), self.fit.to_string().into());

@@ -1,5 +1,6 @@
 //! The command line of `sdprep`.
 
+mod colors;
 mod convert;
 mod diff;
 mod explain;

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::label::{LabelSpace, NoTable, Remap};
+use crate::label::{ColorTable, LabelSpace, NoTable, Remap};
 use crate::sample::IGNORE;
 use crate::source::SourceError;
 use crate::source::label_map::ColorCode;
@@ -115,17 +115,21 @@ impl LabelTable {
         }
     }
 
-    /// What the colours of RGB maps mean to the table called `text`. The palette of ADE20K gives zero-based ids, so
-    /// it serves the table of those alone.
+    /// What the colours of RGB maps mean to the table called `text`: the published colours of its classes.
     #[must_use]
     pub fn color_code(text: &str) -> ColorCode {
-        if text == Self::Ade20kFull.name() {
-            ColorCode::Ade20kFull
-        } else if text == Self::Ade20k.name() {
-            ColorCode::Ade20k
-        } else {
-            ColorCode::Unknown
+        match Self::named(text) {
+            Some(Self::Ade20k) => ColorCode::Ade20k,
+            Some(Self::Ade20kFull) => ColorCode::Ade20kFull,
+            Some(Self::Ade20kOfficial) => ColorCode::Published(ColorTable::ade20k_official()),
+            Some(Self::Cityscapes | Self::CityscapesExtended) => ColorCode::Published(ColorTable::cityscapes()),
+            Some(Self::CityscapesTrainIds) => ColorCode::Published(ColorTable::cityscapes_train_ids()),
+            _ => ColorCode::Unknown,
         }
+    }
+
+    fn named(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.name() == text)
     }
 
     /// The table called `text`, or the CSV file of that path.
@@ -133,7 +137,7 @@ impl LabelTable {
     /// # Errors
     /// No such table or file, or a file that is none; the known names are listed.
     pub fn named_or_csv(text: &str, space: LabelSpace) -> Result<Remap, SourceError> {
-        if let Some(table) = Self::ALL.into_iter().find(|t| t.name() == text) {
+        if let Some(table) = Self::named(text) {
             return table.remap(space);
         }
         if !Path::new(text).exists() {
@@ -205,15 +209,18 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_classes_in_ade20k_only() {
+    fn colours_are_classes_where_they_were_published() {
         assert_eq!(LabelTable::color_code("ade20k"), ColorCode::Ade20k);
-        for other in ["ade20k_official", "nyu40", "table.csv"] {
+        for table in ["ade20k-official", "cityscapes", "cityscapes-extended", "cityscapes-trainids"] {
+            assert!(matches!(LabelTable::color_code(table), ColorCode::Published(_)), "{table}");
+        }
+        for other in ["nyu40", "kitti-instances", "table.csv"] {
             assert_eq!(LabelTable::color_code(other), ColorCode::Unknown, "{other}");
         }
         let mut png = std::io::Cursor::new(Vec::new());
         image::RgbImage::new(2, 2).write_to(&mut png, image::ImageFormat::Png).unwrap();
         let container = crate::source::label_map::Container { color: ColorCode::Unknown, ..Default::default() };
         let error = crate::source::label_map::decode(png.get_ref(), &container).unwrap_err();
-        assert!(error.to_string().contains("colours mean classes in ADE20K only"), "{error}");
+        assert!(error.to_string().contains("--colors FILE.csv"), "{error}");
     }
 }

@@ -1,14 +1,14 @@
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::Arc;
 
 use ndarray::Array2;
+use serde_json::Value;
 
-use crate::label::ade20k;
-use crate::sample::IGNORE;
+use super::Base;
+use crate::label::ColorTable;
 use crate::source::picture::PictureError;
 
 /// What the colours of an RGB map mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ColorCode {
     /// The usual palette of the 150 classes; black is *ignore*. `road` and `skyscraper` share a colour, which is read
     /// as `road`.
@@ -16,44 +16,61 @@ pub enum ColorCode {
     Ade20k,
     /// The full ADE20K: class = red / 10 * 256 + green; blue counts instances.
     Ade20kFull,
-    /// Nothing: the labels are of a space without known colours.
+    /// The published colours of other classes.
+    Published(&'static ColorTable),
+    /// A table of the user's own.
+    Own(Arc<ColorTable>),
+    /// Nothing: the labels are of a space without published colours.
     Unknown,
 }
 
-/// Colour -> class. Classes of one colour: the first counts.
-static CLASSES: LazyLock<HashMap<[u8; 3], u8>> = LazyLock::new(|| {
-    let classes = ade20k::classes().iter().rev().map(|c| (c.color, c.id));
-    classes.chain([(ade20k::palette()[usize::from(IGNORE)], IGNORE)]).collect()
-});
-
 impl ColorCode {
-    pub(super) fn ids(self, colors: &Array2<[u8; 3]>) -> Result<Array2<u16>, PictureError> {
+    /// The number of the first class, where the colours tell it.
+    pub(super) fn base(&self) -> Option<Base> {
+        (*self == Self::Ade20k).then_some(Base::Zero)
+    }
+
+    /// What the table is, for the options of a set; `None` where the name of the ids' own table tells it.
+    pub(crate) fn to_json(&self) -> Option<Value> {
         match self {
-            Self::Ade20k => by_palette(colors),
-            Self::Unknown => {
-                Err(PictureError::unexpected("class ids (colours mean classes in ADE20K only)", "an RGB picture"))
-            }
+            Self::Own(table) => Some(table.to_json()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn ids(&self, colors: &Array2<[u8; 3]>) -> Result<Array2<u16>, PictureError> {
+        match self {
+            Self::Ade20k => by_table(ColorTable::ade20k(), colors),
+            Self::Published(table) => by_table(table, colors),
+            Self::Own(table) => by_table(table, colors),
             Self::Ade20kFull => Ok(colors.map(|&[red, green, _]| u16::from(red / 10) << 8 | u16::from(green))),
+            Self::Unknown => Err(PictureError::unexpected(
+                "class ids (this table has no published colours; say what the colours mean with --colors FILE.csv: r,g,b,id)",
+                "an RGB picture",
+            )),
         }
     }
 }
 
-fn by_palette(colors: &Array2<[u8; 3]>) -> Result<Array2<u16>, PictureError> {
+fn by_table(table: &ColorTable, colors: &Array2<[u8; 3]>) -> Result<Array2<u16>, PictureError> {
     let mut ids = Vec::with_capacity(colors.len());
     // Neighbours are mostly of one class.
-    let mut last = ([0, 0, 0], u16::from(IGNORE));
+    let mut last: Option<([u8; 3], u16)> = None;
     for ((y, x), &color) in colors.indexed_iter() {
-        if color != last.0 {
-            let class = CLASSES.get(&color).ok_or_else(|| {
-                let [r, g, b] = color;
-                PictureError::unexpected(
-                    "colours of the ADE20K palette (an overlay or a smoothed picture cannot be turned back into classes)",
-                    format!("{r},{g},{b} in row {y}, column {x}"),
-                )
-            })?;
-            last = (color, u16::from(*class));
-        }
-        ids.push(last.1);
+        let id = match last {
+            Some((before, id)) if before == color => id,
+            _ => table.id(color).ok_or_else(|| unknown(table, color, y, x))?,
+        };
+        last = Some((color, id));
+        ids.push(id);
     }
     Array2::from_shape_vec(colors.raw_dim(), ids).map_err(|e| PictureError::unexpected("a map", e))
+}
+
+fn unknown(table: &ColorTable, [r, g, b]: [u8; 3], y: usize, x: usize) -> PictureError {
+    let table = table.name();
+    PictureError::unexpected(
+        format!("colours of {table} (an overlay or a smoothed picture cannot be turned back into classes)"),
+        format!("{r},{g},{b} in row {y}, column {x}"),
+    )
 }

@@ -47,7 +47,7 @@ pub enum Base {
 /// A decoded map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelMap {
-    /// Numbers as stored, `[H, W]`. Colours have become the ids they stand for, 255 where they stand for none.
+    /// Numbers as stored, `[H, W]`. Colours have become the ids they stand for.
     pub ids: Array2<u16>,
     /// The base, when the file itself tells it: by its colours, or by a palette that is that of ADE20K.
     pub base: Option<Base>,
@@ -76,8 +76,7 @@ pub fn decode(bytes: &[u8], container: &Container) -> Result<LabelMap, PictureEr
         Map::Ids(ids) => plain(ids),
         Map::Indexed { ids, palette } => LabelMap { base: base_of(&palette), ..plain(ids) },
         Map::Colors(colors) => {
-            let base = (container.color == ColorCode::Ade20k).then_some(Base::Zero);
-            LabelMap { ids: container.color.ids(&colors)?, base, is_color: true }
+            LabelMap { ids: container.color.ids(&colors)?, base: container.color.base(), is_color: true }
         }
     })
 }

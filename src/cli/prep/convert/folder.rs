@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
+use crate::cli::prep::colors::ColorArgs;
 use crate::cli::prep::run::{RunArgs, fraction};
 use crate::label::{LabelSpace, Remap};
 use crate::sample::Intrinsics;
@@ -38,7 +39,7 @@ pub(in crate::cli::prep) struct Args {
     /// Depth maps: PNG or PGM of 8 or 16 bits, or npy; without them all depth is missing
     #[arg(long, value_name = "PATTERN")]
     depths: Option<Pattern>,
-    /// Label maps: grey, palette or RGB PNG (by the ADE20K palette), PGM, or integer npy or npz
+    /// Label maps: grey, palette or RGB PNG (by known colours, or --colors), PGM, or integer npy or npz
     #[arg(long, value_name = "PATTERN")]
     labels: Option<Pattern>,
     /// Confidence of the labels: 8-bit maps, 255 = certain, or float npy, 1 = certain
@@ -65,6 +66,8 @@ pub(in crate::cli::prep) struct Args {
     /// Which classes the label ids are: a CSV file (source id, class id or name), or the name of a known table
     #[arg(long, value_name = "CSV|NAME", help_heading = "Labels")]
     labels_table: Option<String>,
+    #[command(flatten)]
+    colors: ColorArgs,
     /// Classes of the set: ade20k, nyu40, nyu13 or cityscapes
     #[arg(long, value_name = "SPACE", default_value = "ade20k", help_heading = "Labels")]
     label_space: LabelSpace,
@@ -111,6 +114,7 @@ impl Args {
         let images = self.images.clone().or(preset_pattern(defaults.as_ref().map(|d| d.images))?);
         let dataset = self.name.as_deref().or(defaults.as_ref().map(|d| d.dataset)).unwrap_or("folder");
         let color = self.labels_table.as_deref().map_or(ColorCode::Unknown, LabelTable::color_code);
+        let color = self.colors.code(color)?;
         let source = folder::plan(
             &self.root,
             Options {

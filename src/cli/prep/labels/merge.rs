@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use super::report::{Drawn, tell};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
+use crate::cli::prep::colors::ColorArgs;
 use crate::cli::prep::picture::set_name;
 use crate::cli::prep::run::{MakeArgs, fraction};
 use crate::label::{Merge, Overrides, Prefer};
@@ -13,12 +14,12 @@ use crate::relabel::{Join, JoinBy, MapOptions, Maps, Merging, MissingMaps, Pseud
 use crate::sample::Size;
 use crate::shard::Set;
 use crate::source::folder::Pattern;
-use crate::source::label_map::{Base, Container};
+use crate::source::label_map::{Base, ColorCode, Container};
 
 /// Merge a teacher's label maps with the labels of a set
 ///
 /// The new set shares all other arrays with the old one. Maps are PNG (8 or 16 bit, palette by index, RGB by the ADE20K
-/// palette), PGM, npy or npz of any integer type, or headerless bytes; smaller ones are enlarged. A map belongs to the
+/// palette or --colors), PGM, npy or npz of any integer type, or headerless bytes; smaller ones are enlarged. A map belongs to the
 /// sample whose key, or whose image, is called like it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -62,6 +63,8 @@ struct MapArgs {
     /// The array to take from npz files that hold several maps
     #[arg(long, value_name = "NAME")]
     npz_key: Option<String>,
+    #[command(flatten)]
+    colors: ColorArgs,
     /// Samples without a map: refuse to begin, or keep their labels as they are
     #[arg(long, value_enum, default_value = "refuse", value_name = "WHAT")]
     missing: Missing,
@@ -120,12 +123,13 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl MapArgs {
-    fn options(self) -> MapOptions {
+    fn options(self) -> Result<MapOptions> {
         let by = self.pair;
         let options = MapOptions::new(self.pseudo, self.base);
-        MapOptions {
+        let color = self.colors.code(ColorCode::default())?;
+        Ok(MapOptions {
             join: Join { pattern: self.pattern, by },
-            container: Container { raw: self.raw_size, npz_key: self.npz_key, ..Container::default() },
+            container: Container { raw: self.raw_size, npz_key: self.npz_key, color },
             mirror: self.mirror,
             missing: match self.missing {
                 Missing::Refuse => MissingMaps::Refuse,
@@ -134,7 +138,7 @@ impl MapArgs {
             confidence: self.confidence.map(|root| (root, Join { pattern: self.confidence_pattern, by })),
             teacher: self.teacher.unwrap_or(options.teacher),
             ..options
-        }
+        })
     }
 }
 
@@ -156,7 +160,7 @@ impl RuleArgs {
 impl Args {
     pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         let set = Set::open(&self.set)?;
-        let maps = Maps::plan(&set, self.maps.options())?;
+        let maps = Maps::plan(&set, self.maps.options()?)?;
         for warning in maps.warnings() {
             output.say(format_args!("warning: {warning}"));
         }

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::merge::size;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
+use crate::cli::prep::colors::ColorArgs;
 use crate::cli::prep::picture::set_name;
 use crate::cli::prep::run::{MakeArgs, told_outcome};
 use crate::label::{LabelSpace, Remap};
@@ -40,6 +41,8 @@ pub(in crate::cli::prep) struct Args {
     #[arg(long, value_name = "NAME")]
     npz_key: Option<String>,
     #[command(flatten)]
+    colors: ColorArgs,
+    #[command(flatten)]
     make: MakeArgs,
 }
 
@@ -72,8 +75,8 @@ impl Args {
         };
         let out: &Path = self.make.folder("files need a folder to go to: --out FOLDER")?;
         let remap = LabelTable::named_or_csv(from, self.to)?;
-        let container =
-            Container { raw: self.raw_size, npz_key: self.npz_key.clone(), color: LabelTable::color_code(from) };
+        let color = self.colors.code(LabelTable::color_code(from))?;
+        let container = Container { raw: self.raw_size, npz_key: self.npz_key.clone(), color };
         let done = remap_folder(&self.input, out, &container, &remap, output.threads())?;
         for fault in &done.faults {
             output.say(format_args!("left out {fault}"));
