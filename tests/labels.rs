@@ -291,6 +291,113 @@ fn a_wrong_base_is_proved_or_suspected() {
     assert!(run.stdout.contains("agree on 100.00 %"), "{}", run.stdout);
 }
 
+/// The look at eight maps can miss the one that proves the base wrong. The run then stops: what it has begun is not
+/// taken for a set, what it was made from stays as it was, and the message says how to go on.
+#[test]
+fn a_wrong_base_is_proved_while_merging() {
+    let world = tempfile::tempdir().unwrap();
+    let dir = world.path();
+    for i in 0..16 {
+        grey(&dir.join(format!("own/f{i:02}.png")), 4, &[9; 8]);
+        grey(&dir.join(format!("maps/f{i:02}.png")), 4, &[1, 1, 4, 4, if i == 13 { 150 } else { 0 }, 1, 6, 20]);
+    }
+    done(dir, "convert folder own --images *.png --samples-per-shard 2 --out set");
+    let before = tree(&dir.join("set"));
+    let run = sdprep(dir, "labels merge set --pseudo maps --base 0 --threads 1 --out new");
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    let proof =
+        "\"f13.png\" holds the number 150, which only maps that count from 1 have; type --base 1; --force starts";
+    assert!(run.stderr.contains(proof), "{}", run.stderr);
+    assert!(tree(&dir.join("set")) == before);
+    let run = sdprep(dir, "stats new");
+    assert!(run.code == 3 && run.stderr.contains("the set is not complete"), "{} {}", run.code, run.stderr);
+    let run = sdprep(dir, "labels merge set --pseudo maps --base 1 --out new");
+    assert!(run.code == 2 && run.stderr.contains("--force to start over"), "{}", run.stderr);
+    done(dir, "labels merge set --pseudo maps --base 1 --force --out new");
+    done(dir, "labels merge set --pseudo maps --base 1 --out fresh");
+    assert!(tree(&dir.join("new")) == tree(&dir.join("fresh")));
+    assert_eq!(labels(&dir.join("new"), 13), [0, 0, 3, 3, 149, 0, 5, 19]);
+}
+
+/// RGB maps by published colours and by a file of the user's, ids by hand from the tables of the formats.
+#[test]
+fn colours_are_read_in_every_space() {
+    let world = world();
+    let dir = world.path();
+    let rgb = |name: &str, colors: &[[u8; 3]]| {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        RgbImage::from_raw(colors.len() as u32, 1, colors.concat()).unwrap().save(path).unwrap();
+    };
+    let remapped = |folder: &str| image::open(dir.join(folder).join("a.png")).unwrap().into_luma8().into_raw();
+    // road, sidewalk, pole and polegroup, car and license plate, bridge, unlabeled
+    let city = [[128, 64, 128], [244, 35, 232], [153; 3], [0, 0, 142], [150, 100, 100], [0; 3]];
+    rgb("city/a.png", &city);
+    for (table, expected) in [
+        ("cityscapes", [6, 11, 93, 20, 255, 255]),
+        ("cityscapes-extended", [6, 11, 93, 20, 61, 255]),
+        ("cityscapes-trainids", [6, 11, 93, 20, 255, 255]),
+    ] {
+        done(dir, &format!("labels remap city --from {table} --to ade20k --out {table}"));
+        assert_eq!(remapped(table), expected, "{table}");
+    }
+    // wall, building and black (other) in the palette of the official annotations
+    rgb("official/a.png", &[[120; 3], [180, 120, 120], [0; 3]]);
+    done(dir, "labels remap official --from ade20k-official --to ade20k --out official-ade");
+    assert_eq!(remapped("official-ade"), [0, 1, 255]);
+    // NYU40 has no colours of its own: 1 wall, 5 chair, 0 unlabelled
+    rgb("nyu/a.png", &[[128, 0, 0], [0, 128, 0], [0; 3]]);
+    let run = sdprep(dir, "labels remap nyu --from nyu40 --to ade20k --out x");
+    assert!(
+        run.code == 1 && run.stderr.contains("a.png: labels: expected class ids") && run.stderr.contains("--colors"),
+        "{}",
+        run.stderr
+    );
+    fs::write(dir.join("colors.csv"), "r,g,b,id\n128,0,0,1\n0,128,0,5\n0,0,0,0\n").unwrap();
+    for (table, expected) in [("nyu40", [0, 19, 255]), ("sunrgbd37", [0, 19, 255]), ("nyu13", [7, 3, 255])] {
+        done(dir, &format!("labels remap nyu --from {table} --to ade20k --colors colors.csv --out own-{table}"));
+        assert_eq!(remapped(&format!("own-{table}")), expected, "{table}");
+    }
+    // A colour that is not listed names itself, its pixel and its file.
+    rgb("nyu/b/c.png", &[[128, 0, 0], [1, 2, 3]]);
+    let run = sdprep(dir, "labels remap nyu --from nyu40 --to ade20k --colors colors.csv --out y");
+    let found = "left out b/c.png: labels: expected colours of colors.csv";
+    assert!(run.code == 1 && run.stderr.contains(found), "{}", run.stderr);
+    assert!(run.stderr.contains("found 1,2,3 in row 0, column 1"), "{}", run.stderr);
+    for (text, part) in [("1,2,3\n", "four columns"), ("0,0,0,1\n0,0,0,2\n", "line 2: the colour 0,0,0 stands here")] {
+        fs::write(dir.join("bad.csv"), text).unwrap();
+        let run = sdprep(dir, "labels remap nyu --from nyu40 --to ade20k --colors bad.csv --out z");
+        assert!(run.code == 2 && run.stderr.contains(part), "{}", run.stderr);
+    }
+    // The same file serves converting and merging, and tells its options apart.
+    let colors = |pixels: &[[u8; 3]]| {
+        for i in 0..5 {
+            let path = dir.join(format!("rgbmaps/f{i}.png"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            RgbImage::from_raw(4, 2, pixels.concat()).unwrap().save(path).unwrap();
+        }
+    };
+    let (wall, chair, none) = ([128, 0, 0], [0, 128, 0], [0; 3]);
+    colors(&[wall, wall, chair, chair, none, none, chair, wall]);
+    fs::create_dir_all(dir.join("own/rgblabel")).unwrap();
+    for i in 0..5 {
+        fs::copy(dir.join(format!("rgbmaps/f{i}.png")), dir.join(format!("own/rgblabel/f{i}.png"))).unwrap();
+    }
+    let convert = "convert folder own --images rgb/*.png --labels rgblabel/*.png --labels-table nyu40";
+    done(dir, &format!("{convert} --colors colors.csv --out converted"));
+    assert_eq!(labels(&dir.join("converted"), 4), [0, 0, 19, 19, 255, 255, 19, 0]);
+    assert_eq!(Set::open(dir.join("converted")).unwrap().spec().options["colors"]["table"], "colors.csv");
+    fs::write(dir.join("ade.csv"), "128,0,0,0\n0,128,0,19\n0,0,0,255\n").unwrap();
+    let merge = "labels merge set --pseudo rgbmaps --prefer pseudo --colors ade.csv --out merged";
+    let run = sdprep(dir, merge);
+    assert!(run.code == 2 && run.stderr.contains("is the first class of the maps 0 or 1?"), "{}", run.stderr);
+    done(dir, &format!("{merge} --base 0"));
+    assert_eq!(labels(&dir.join("merged"), 2), [0, 0, 19, 19, 255, 255, 19, 0]);
+    fs::write(dir.join("ade.csv"), "128,0,0,1\n0,128,0,19\n0,0,0,255\n").unwrap();
+    let run = sdprep(dir, &format!("{merge} --base 0"));
+    assert!(run.code == 2 && run.stderr.contains("made with other options"), "{}", run.stderr);
+}
+
 trait PathOf {
     fn path_of(&self, name: &str) -> std::path::PathBuf;
 }

@@ -42,7 +42,7 @@ pub(super) fn of(program: &str, result: anyhow::Result<Exit>) -> Exit {
     let usage = error.is::<Usage>()
         || matches!(error.downcast_ref(), Some(SourceError::Usage(_)))
         || matches!(error.downcast_ref(), Some(RemapFolderError::Source(SourceError::Usage(_))))
-        || matches!(error.downcast_ref(), Some(RunError::Occupied { .. }));
+        || matches!(error.downcast_ref(), Some(RunError::Occupied { .. } | RunError::Disproved(_)));
     if usage { Exit::Usage } else { Exit::Failed }
 }
 

@@ -145,7 +145,7 @@ impl Rows for Deriving<'_> {
         let labels = match self.derivation.labels(row, reader) {
             Ok(labels) => labels,
             Err(DeriveError::Sample(fault)) => return quarantine(record, fault),
-            Err(DeriveError::Options(reason)) => return Err(RunError::Plan(reason)),
+            Err(DeriveError::Options(reason)) => return Err(RunError::Disproved(reason)),
         };
         let values =
             Values { semantics: Some(&labels.semantics), confidence: labels.confidence.as_ref(), ..Values::default() };

@@ -83,6 +83,9 @@ pub enum RunError {
     /// The plan cannot be made into a set.
     #[error("{0}")]
     Plan(String),
+    /// The input disproves the options, in the middle of a run. The text says what to type instead.
+    #[error("{0}; --force starts the new set over, which is unfinished; the old one is as it was")]
+    Disproved(String),
     /// A bad sample, under `strict`.
     #[error("sample {key:?} (row {row}): {fault}")]
     Strict {
