@@ -1,5 +1,5 @@
 use super::mask::Mask;
-use crate::sample::{Sample, Size};
+use crate::sample::{Sample, Selection, Size};
 
 /// Two samples that lie on different grids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,12 +26,12 @@ pub fn compose(mask: &Mask, a: &Sample, mut b: Sample) -> Result<Sample, Misfit>
             return Err(Misfit { a: other, b: size });
         }
     }
-    let cells = mask.cells();
-    b.image.take_where(cells, &a.image);
-    b.depth.take_where(cells, &a.depth);
-    b.semantics = both(b.semantics, a.semantics.as_ref(), |b, a| b.take_where(cells, a));
-    b.confidence = both(b.confidence, a.confidence.as_ref(), |b, a| b.take_where(cells, a));
-    b.raw_depth = both(b.raw_depth, a.raw_depth.as_ref(), |b, a| b.take_where(cells, a));
+    let chosen = Selection::of(mask.cells());
+    b.image.take(&chosen, &a.image);
+    b.depth.take(&chosen, &a.depth);
+    b.semantics = both(b.semantics, a.semantics.as_ref(), |b, a| b.take(&chosen, a));
+    b.confidence = both(b.confidence, a.confidence.as_ref(), |b, a| b.take(&chosen, a));
+    b.raw_depth = both(b.raw_depth, a.raw_depth.as_ref(), |b, a| b.take(&chosen, a));
     Ok(b)
 }
 

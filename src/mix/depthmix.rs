@@ -78,9 +78,9 @@ struct Disparity {
 
 impl Disparity {
     fn of(metres: &[f32]) -> Result<Self, Unmixed> {
-        let inverse = metres.iter().filter(|&&m| m > 0.0).map(|&m| 1.0 / m);
-        let low = quantile(inverse.clone(), 0.01).ok_or(Unmixed::TooFewDepths)?;
-        let high = quantile(inverse, 0.99).ok_or(Unmixed::TooFewDepths)?;
+        let inverse: Vec<f32> = metres.iter().filter(|&&m| m > 0.0).map(|&m| 1.0 / m).collect();
+        let low = quantile(&inverse, 0.0, 0.01).ok_or(Unmixed::TooFewDepths)?;
+        let high = quantile(&inverse, 0.0, 0.99).ok_or(Unmixed::TooFewDepths)?;
         Ok(Self { low, range: high - low })
     }
 

@@ -1,6 +1,6 @@
 use super::compose::{Misfit, compose};
 use super::mask::Mask;
-use crate::sample::Sample;
+use crate::sample::{Sample, Selection};
 
 /// What is done to B: a mask, and where the pixels inside it come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +60,7 @@ impl Edit {
                 if self.mask.size() != size {
                     return Err(Misfit { a: self.mask.size(), b: size });
                 }
-                b.image.take_grey_where(self.mask.cells(), grey);
+                b.image.take_grey(&Selection::of(self.mask.cells()), grey);
                 Ok(b)
             }
         }

@@ -62,7 +62,9 @@ impl Mask {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "pictures have fewer than 2^52 pixels")]
     pub fn share(&self) -> f64 {
-        let ones = self.cells.iter().map(|&cell| usize::from(cell)).sum::<usize>();
+        // Bytes are added sixteen at a time, as many as cannot overflow.
+        let of_block = |block: &[bool]| usize::from(block.iter().map(|&cell| u8::from(cell)).sum::<u8>());
+        let ones: usize = self.cells.chunks(128).map(of_block).sum();
         ones as f64 / self.cells.len().max(1) as f64
     }
 }

@@ -96,15 +96,13 @@ impl<'a> NearDepth<'a> {
         Ok(Self { source, side, metres: source.depth(side)? })
     }
 
-    /// Over the measured pixels only, when missing ones are not near; else over all.
-    fn quantile(&self, u: f64) -> Option<f32> {
-        let strict = self.source == MaskSource::Strict;
-        quantile(self.metres.iter().copied().filter(|&m| m > 0.0 || !strict), u)
+    /// What is no farther is not near: missing depth is 0, and nothing is negative.
+    fn beyond(&self) -> f32 {
+        if self.source == MaskSource::Strict { 0.0 } else { -1.0 }
     }
 
     fn mask(&self, threshold: f32) -> Mask {
-        // Missing depth is 0, and nothing is negative.
-        let beyond = if self.source == MaskSource::Strict { 0.0 } else { -1.0 };
+        let beyond = self.beyond();
         let cells = self.metres.iter().map(|&m| (m <= threshold) & (m > beyond)).collect();
         let size = self.side.sample.depth.size();
         let mask = Mask::new(size, cells);
@@ -124,7 +122,7 @@ impl Threshold {
         Some(match self {
             Self::Quantile(low, high) => {
                 let u = draws.within(low, high);
-                (Some(u), depth.quantile(u)?)
+                (Some(u), quantile(&depth.metres, depth.beyond(), u)?)
             }
             Self::Metric(low, high) => (None, draws.within(low, high) as f32),
             Self::MinMax(low, high) => {

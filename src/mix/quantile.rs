@@ -1,29 +1,52 @@
-/// Bits of a depth that are counted first: sign, exponent and the beginning of the fraction.
-const COUNTED: u32 = 14;
+/// Of so many depths one is looked at first. A prime, so that it falls into other columns from row to row.
+const STRIDE: usize = 61;
 
-/// The `u`-quantile of depths: of the n values in ascending order the one at `floor(u * (n - 1))`. `None` without any.
+/// Depths that are looked at together: most such blocks have none near the quantile.
+const BLOCK: usize = 64;
+
+/// The `u`-quantile of the depths above `beyond`: of n such values in ascending order the one at `floor(u * (n - 1))`.
+/// `None` without any.
 ///
-/// Depths are not negative and may be infinite, so their bits sort as they do; counting their beginnings finds the few
-/// values among which the one lies, without sorting.
+/// A few of the depths tell between which two it must lie; one pass counts those below and collects those between.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 <= u <= 1")]
-pub(super) fn quantile(depths: impl Iterator<Item = f32> + Clone, u: f64) -> Option<f32> {
-    let bits = || depths.clone().map(f32::to_bits);
-    let beginning = |bits: u32| (bits >> (u32::BITS - COUNTED)) as usize;
-    // Neighbours are alike: four counts a beginning, taken in turn, need not wait for each other.
-    let mut counts = vec![[0_u32; 4]; 1 << COUNTED];
-    bits().enumerate().for_each(|(i, b)| counts[beginning(b)][i % 4] += 1);
-    let count = |of: &[u32; 4]| of.iter().map(|&n| n as usize).sum::<usize>();
-    let n: usize = counts.iter().map(count).sum();
-    let mut rank = (u.clamp(0.0, 1.0) * n.checked_sub(1)? as f64).floor() as usize;
-    let found = counts.iter().map(count).position(|count| {
-        let here = rank < count;
-        rank -= if here { 0 } else { count };
-        here
-    })?;
-    let mut near: Vec<u32> = bits().filter(|&b| beginning(b) == found).collect();
-    let rank = rank.min(near.len().checked_sub(1)?);
-    let (_, &mut found, _) = near.select_nth_unstable(rank);
-    Some(f32::from_bits(found))
+pub(super) fn quantile(depths: &[f32], beyond: f32, u: f64) -> Option<f32> {
+    let rank_of = |n: usize| Some((u.clamp(0.0, 1.0) * n.checked_sub(1)? as f64).floor() as usize);
+    let (low, high) = bracket(depths, beyond, rank_of);
+    let (mut n, mut n_below, mut near) = (0, 0, Vec::new());
+    for block in depths.chunks(BLOCK) {
+        let (mut above, mut below, mut between) = (0_u32, 0_u32, 0_u32);
+        for &d in block {
+            above += u32::from(d > beyond);
+            below += u32::from((d > beyond) & (d < low));
+            between += u32::from((low <= d) & (d <= high));
+        }
+        n += above as usize;
+        n_below += below as usize;
+        if between > 0 {
+            near.extend(block.iter().filter(|&&d| low <= d && d <= high));
+        }
+    }
+    let rank = rank_of(n)?;
+    if let Some(at) = rank.checked_sub(n_below).filter(|&at| at < near.len()) {
+        return Some(nth(&mut near, at));
+    }
+    near.clear();
+    near.extend(depths.iter().filter(|&&d| d > beyond));
+    Some(nth(&mut near, rank))
+}
+
+/// Two depths between which the one of a rank lies, all but certainly: four standard deviations away in the sample.
+fn bracket(depths: &[f32], beyond: f32, rank_of: impl Fn(usize) -> Option<usize>) -> (f32, f32) {
+    let mut some: Vec<f32> = depths.iter().copied().step_by(STRIDE).filter(|&d| d > beyond).collect();
+    let Some(rank) = rank_of(some.len()) else { return (beyond.next_up(), f32::INFINITY) };
+    let margin = 2 * some.len().isqrt() + 1;
+    let low = rank.checked_sub(margin).map_or(beyond.next_up(), |at| nth(&mut some, at));
+    let high = Some(rank + margin).filter(|&at| at < some.len()).map_or(f32::INFINITY, |at| nth(&mut some, at));
+    (low, high)
+}
+
+fn nth(values: &mut [f32], at: usize) -> f32 {
+    *values.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
 #[cfg(test)]
@@ -34,17 +57,36 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_the_element_of_the_sorted_values(
-            mut depths in prop::collection::vec(prop_oneof![0.0..80f32, Just(f32::INFINITY), Just(2.5f32)], 1..200), u in 0.0..=1f64,
+            depths in prop::collection::vec(prop_oneof![0.0..80f32, Just(f32::INFINITY), Just(2.5f32), Just(0f32)], 1..200),
+            times in 1..200usize,
+            beyond in prop_oneof![Just(0f32), Just(-1f32)],
+            u in 0.0..=1f64,
         ) {
-            let found = quantile(depths.iter().copied(), u);
-            depths.sort_by(f32::total_cmp);
-            let at = (u * (depths.len() - 1) as f64).floor() as usize;
-            prop_assert_eq!(found, Some(depths[at]));
+            // Repeated, so that the few that are looked at first do not tell everything; sorted, so that they mislead.
+            for depths in [depths.repeat(times), { let mut d = depths.repeat(times); d.sort_by(f32::total_cmp); d }] {
+                let found = quantile(&depths, beyond, u);
+                let mut sorted: Vec<f32> = depths.into_iter().filter(|&d| d > beyond).collect();
+                sorted.sort_by(f32::total_cmp);
+                let at = (u * sorted.len().saturating_sub(1) as f64).floor() as usize;
+                prop_assert_eq!(found, sorted.get(at).copied());
+            }
+        }
+    }
+
+    #[test]
+    fn a_misleading_sample_does_no_harm() {
+        let depths: Vec<f32> =
+            (0..40_000).map(|i| if i % STRIDE == 0 { 9.0 } else { (i % 500) as f32 / 100.0 }).collect();
+        let mut sorted = depths.clone();
+        sorted.sort_by(f32::total_cmp);
+        for u in [0.0, 0.3, 0.5, 0.9, 1.0] {
+            assert_eq!(quantile(&depths, -1.0, u), Some(sorted[(u * 39_999.0) as usize]), "{u}");
         }
     }
 
     #[test]
     fn of_nothing_there_is_none() {
-        assert_eq!(quantile(std::iter::empty(), 0.5), None);
+        assert_eq!(quantile(&[], 0.0, 0.5), None);
+        assert_eq!(quantile(&[0.0; 100], 0.0, 0.5), None);
     }
 }

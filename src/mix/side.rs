@@ -50,8 +50,9 @@ impl<'s> Side<'s> {
         let predicted = self.predicted.filter(|p| p.size() == self.sample.depth.size());
         let predicted = predicted.and_then(|p| p.metres().to_slice()).ok_or(Unmixed::NoPrediction)?;
         let pairs = self.metres().iter().zip(predicted).filter(|&(&m, &p)| m > 0.0 && p > 0.0);
-        let measured = quantile(pairs.clone().map(|(&m, _)| m), 0.5).ok_or(Unmixed::TooFewDepths)?;
-        let scale = measured / quantile(pairs.map(|(_, &p)| p), 0.5).ok_or(Unmixed::TooFewDepths)?;
+        let (measured, of_these): (Vec<f32>, Vec<f32>) = pairs.unzip();
+        let median = |depths: &[f32]| quantile(depths, 0.0, 0.5).ok_or(Unmixed::TooFewDepths);
+        let scale = median(&measured)? / median(&of_these)?;
         Ok(predicted.iter().map(|&p| if p > 0.0 { p * scale } else { f32::INFINITY }).collect())
     }
 }

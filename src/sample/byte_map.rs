@@ -1,7 +1,7 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use super::geometry::{self, Size, Window, standard};
-use super::select;
+use super::select::Selection;
 
 /// The id of pixels that have no class.
 pub const IGNORE: u8 = 255;
@@ -37,9 +37,9 @@ macro_rules! byte_map {
                 self.0.view_mut()
             }
 
-            /// Takes the pixels of `from` where the mask, row after row, is true.
-            pub(crate) fn take_where(&mut self, mask: &[bool], from: &Self) {
-                select::planes(mask, self.0.as_slice_mut(), from.0.as_slice());
+            /// Takes the chosen pixels of `from`.
+            pub(crate) fn take(&mut self, chosen: &Selection, from: &Self) {
+                chosen.copy(self.0.as_slice_mut(), from.0.as_slice());
             }
 
             /// Height and width.

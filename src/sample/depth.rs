@@ -2,7 +2,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::geometry::{self, Size, Window, nearest, standard};
-use super::select;
+use super::select::Selection;
 
 /// Depth along the optical axis in metres, `[H, W]`; 0 = no measurement. Every value is finite and not negative.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,9 +81,9 @@ impl Depth {
         self.0.view()
     }
 
-    /// Takes the pixels of `from` where the mask, row after row, is true.
-    pub(crate) fn take_where(&mut self, mask: &[bool], from: &Self) {
-        select::planes(mask, self.0.as_slice_mut(), from.0.as_slice());
+    /// Takes the chosen pixels of `from`.
+    pub(crate) fn take(&mut self, chosen: &Selection, from: &Self) {
+        chosen.copy(self.0.as_slice_mut(), from.0.as_slice());
     }
 
     /// Height and width.
@@ -96,7 +96,8 @@ impl Depth {
     /// Number of pixels with a measurement.
     #[must_use]
     pub fn n_valid(&self) -> usize {
-        self.0.iter().filter(|&&m| m > 0.0).count()
+        // Pictures have fewer than 2^32 pixels; 32 bits are counted four at a time.
+        self.0.as_slice().unwrap_or_default().iter().map(|&m| u32::from(m > 0.0)).sum::<u32>() as usize
     }
 
     /// The part the window covers; missing outside.

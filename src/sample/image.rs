@@ -4,7 +4,7 @@ use fast_image_resize as fir;
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis};
 
 use super::geometry::{self, Size, Window, standard};
-use super::select;
+use super::select::Selection;
 
 /// An sRGB picture, `[3, H, W]`, planar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,15 +58,15 @@ impl Image {
         self.0.view_mut()
     }
 
-    /// Takes the pixels of `from` where the mask, row after row, is true.
-    pub(crate) fn take_where(&mut self, mask: &[bool], from: &Self) {
-        select::planes(mask, self.0.as_slice_mut(), from.0.as_slice());
+    /// Takes the chosen pixels of `from`.
+    pub(crate) fn take(&mut self, chosen: &Selection, from: &Self) {
+        chosen.copy(self.0.as_slice_mut(), from.0.as_slice());
     }
 
-    /// Takes `grey` in all three channels where the mask is true.
-    pub(crate) fn take_grey_where(&mut self, mask: &[bool], grey: &[u8]) {
+    /// Takes the chosen pixels of `grey` in all three channels.
+    pub(crate) fn take_grey(&mut self, chosen: &Selection, grey: &[u8]) {
         for mut plane in self.0.axis_iter_mut(Axis(0)) {
-            select::planes(mask, plane.as_slice_mut(), Some(grey));
+            chosen.copy(plane.as_slice_mut(), Some(grey));
         }
     }
 

@@ -34,6 +34,7 @@ pub use fault::Fault;
 pub use geometry::{Size, Window};
 pub use image::Image;
 pub use intrinsics::Intrinsics;
+pub(crate) use select::Selection;
 
 /// One frame: every field lies on the same H x W grid.
 #[derive(Clone, Debug, PartialEq)]

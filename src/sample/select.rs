@@ -1,27 +1,79 @@
 //! Choosing between two fields pixel by pixel.
 
-/// Masks are whole areas for the most part: most blocks of so many pixels are copied or left as they are.
-const BLOCK: usize = 64;
+use std::ops::Range;
 
-/// Where the mask is true, `into` becomes `from`, in every plane of the size of the mask.
-///
-/// Fields are kept in standard layout, so there is a slice; fields of other sizes are left as they are beyond the
-/// shorter one.
-pub(super) fn planes<T: Copy>(mask: &[bool], into: Option<&mut [T]>, from: Option<&[T]>) {
-    let (Some(into), Some(from)) = (into, from) else { return };
-    if mask.is_empty() {
-        return;
-    }
-    for (into, from) in into.chunks_exact_mut(mask.len()).zip(from.chunks_exact(mask.len())) {
-        for ((into, from), mask) in into.chunks_mut(BLOCK).zip(from.chunks(BLOCK)).zip(mask.chunks(BLOCK)) {
-            let n = mask.iter().map(|&take| u8::from(take)).sum::<u8>();
-            if usize::from(n) == mask.len() {
-                into.copy_from_slice(from);
-            } else if n > 0 {
-                for ((into, &from), &take) in into.iter_mut().zip(from).zip(mask) {
-                    *into = if take { from } else { *into };
+/// Masks are whole areas for the most part: blocks of so many pixels that are all alike are passed over.
+const BLOCK: usize = 32;
+
+/// Shorter runs are copied pixel by pixel.
+const SHORT: usize = 16;
+
+/// The pixels where a mask is true as runs, row after row; found once for all planes of a sample.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Selection {
+    n_pixels: usize,
+    runs: Vec<Range<usize>>,
+}
+
+impl Selection {
+    pub(crate) fn of(mask: &[bool]) -> Self {
+        let mut runs = Vec::new();
+        let mut open: Option<usize> = None;
+        for (block, first) in mask.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+            let n = block.iter().map(|&take| u8::from(take)).sum::<u8>();
+            if usize::from(n) == if open.is_some() { block.len() } else { 0 } {
+                continue;
+            }
+            for (&take, at) in block.iter().zip(first..) {
+                match open {
+                    None if take => open = Some(at),
+                    Some(start) if !take => {
+                        runs.push(start..at);
+                        open = None;
+                    }
+                    _ => {}
                 }
             }
+        }
+        runs.extend(open.map(|start| start..mask.len()));
+        Self { n_pixels: mask.len(), runs }
+    }
+
+    /// The chosen pixels of `into` become those of `from`, in every plane of the size of the mask.
+    ///
+    /// Fields are kept in standard layout, so there is a slice; fields of other sizes are left as they are beyond the
+    /// shorter one.
+    pub(super) fn copy<T: Copy>(&self, into: Option<&mut [T]>, from: Option<&[T]>) {
+        let (Some(into), Some(from), 1..) = (into, from, self.n_pixels) else { return };
+        for (into, from) in into.chunks_exact_mut(self.n_pixels).zip(from.chunks_exact(self.n_pixels)) {
+            for run in &self.runs {
+                let (into, from) = (&mut into[run.clone()], &from[run.clone()]);
+                if run.len() < SHORT {
+                    into.iter_mut().zip(from).for_each(|(into, &from)| *into = from);
+                } else {
+                    into.copy_from_slice(from);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_plane_is_chosen_pixel_by_pixel(
+            mask in prop::collection::vec((any::<bool>(), 1..50usize), 0..12), planes in 1..4usize,
+        ) {
+            let mask: Vec<bool> = mask.into_iter().flat_map(|(take, n)| std::iter::repeat_n(take, n)).collect();
+            let n = planes * mask.len();
+            let (mut into, from): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..2 * n).collect());
+            Selection::of(&mask).copy(Some(&mut into), Some(&from));
+            let expected: Vec<usize> = (0..n).map(|i| if mask[i % mask.len()] { n + i } else { i }).collect();
+            prop_assert_eq!(into, expected);
         }
     }
 }

@@ -33,14 +33,15 @@ pub(super) fn is_fill(bytes: &[u8], fill: u8) -> bool {
     bytes.chunks(64).all(|block| block.iter().fold(0, |acc, &b| acc | (b ^ fill)) == 0)
 }
 
-/// Checks and decompresses one chunk into `out`, which has the exact size of a sample.
+/// Checks and decompresses one chunk into `out`, whose memory is reused; a sample has `n_bytes`.
 ///
 /// # Errors
 /// In words, without the place: checksum, damaged frame, wrong length.
 pub(super) fn decode(
     decompressor: &mut zstd::bulk::Decompressor<'_>,
     chunk: &[u8],
-    out: &mut [u8],
+    n_bytes: usize,
+    out: &mut Vec<u8>,
 ) -> Result<(), String> {
     let Some((frame, checksum)) = chunk.split_last_chunk::<CHECKSUM_BYTES>() else {
         return Err(format!("expected a chunk of more than {CHECKSUM_BYTES} bytes, found {}", chunk.len()));
@@ -49,10 +50,12 @@ pub(super) fn decode(
     if expected != found {
         return Err(format!("checksum does not match: expected {expected:08x}, found {found:08x}"));
     }
+    out.clear();
+    out.reserve_exact(n_bytes);
     match decompressor.decompress_to_buffer(frame, out) {
-        Ok(n) if n == out.len() => Ok(()),
-        Ok(n) => Err(format!("expected {} bytes after decompression, found {n}", out.len())),
-        Err(e) => Err(format!("expected {} bytes after decompression: {e}", out.len())),
+        Ok(n) if n == n_bytes => Ok(()),
+        Ok(n) => Err(format!("expected {n_bytes} bytes after decompression, found {n}")),
+        Err(e) => Err(format!("expected {n_bytes} bytes after decompression: {e}")),
     }
 }
 
@@ -68,8 +71,8 @@ mod tests {
     fn a_chunk_survives_the_round_trip() {
         let bytes: Vec<u8> = (0..5000u32).map(|i| ((i * i) >> 7) as u8).collect();
         let chunk = encode(&mut compressor(), &bytes, 0).unwrap().unwrap();
-        let mut out = vec![0; bytes.len()];
-        decode(&mut zstd::bulk::Decompressor::new().unwrap(), &chunk, &mut out).unwrap();
+        let mut out = Vec::new();
+        decode(&mut zstd::bulk::Decompressor::new().unwrap(), &chunk, bytes.len(), &mut out).unwrap();
         assert_eq!(out, bytes);
     }
 
@@ -83,13 +86,13 @@ mod tests {
 
     #[test]
     fn damage_is_told_from_wrong_size() {
-        let mut decompressor = zstd::bulk::Decompressor::new().unwrap();
+        let (mut decompressor, mut out) = (zstd::bulk::Decompressor::new().unwrap(), Vec::new());
         let mut chunk = encode(&mut compressor(), &[7; 100], 0).unwrap().unwrap();
-        let error = decode(&mut decompressor, &chunk, &mut [0; 101]).unwrap_err();
+        let error = decode(&mut decompressor, &chunk, 101, &mut out).unwrap_err();
         assert!(error.contains("expected 101 bytes"), "{error}");
-        assert!(decode(&mut decompressor, &chunk, &mut [0; 99]).is_err());
+        assert!(decode(&mut decompressor, &chunk, 99, &mut out).is_err());
         chunk[3] ^= 1;
-        assert!(decode(&mut decompressor, &chunk, &mut [0; 100]).unwrap_err().contains("checksum"));
-        assert!(decode(&mut decompressor, &[1, 2], &mut [0; 1]).is_err());
+        assert!(decode(&mut decompressor, &chunk, 100, &mut out).unwrap_err().contains("checksum"));
+        assert!(decode(&mut decompressor, &[1, 2], 1, &mut out).is_err());
     }
 }

@@ -3,7 +3,6 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use bytemuck::cast_slice_mut;
 use ndarray::{Array2, Array3};
 
 use super::array::{Array, Dtype, Field};
@@ -15,12 +14,14 @@ use crate::sample::{Confidence, Depth, Image, Intrinsics, Sample, Semantics};
 pub struct Reader<'s> {
     set: &'s Set,
     decompressor: zstd::bulk::Decompressor<'static>,
+    /// A chunk as it is stored, and depth as its array holds it.
     chunk: Vec<u8>,
+    plain: Vec<u8>,
 }
 
 impl<'s> Reader<'s> {
     pub(super) fn new(set: &'s Set) -> io::Result<Self> {
-        Ok(Self { set, decompressor: zstd::bulk::Decompressor::new()?, chunk: Vec::new() })
+        Ok(Self { set, decompressor: zstd::bulk::Decompressor::new()?, chunk: Vec::new(), plain: Vec::new() })
     }
 
     /// All fields of a row.
@@ -77,22 +78,16 @@ impl<'s> Reader<'s> {
 
     fn depth(&mut self, field: Field, row: usize) -> Result<Depth, SetError> {
         let size = self.set.spec().size;
-        let mut metres = vec![0.0_f32; size.n_pixels()];
-        match self.set.array(field) {
+        let mut bytes = std::mem::take(&mut self.plain);
+        self.read(field, row, &mut bytes)?;
+        let metres: Vec<f32> = match self.set.array(field) {
             Some((_, array)) if array.dtype == Dtype::U16 => {
                 let scale = array.scale_factor.unwrap_or(1.0);
-                let steps = self.bytes(field, row)?;
-                for (metres, step) in metres.iter_mut().zip(steps.as_chunks().0) {
-                    *metres = metres_of(u16::from_le_bytes(*step), scale);
-                }
+                bytes.as_chunks().0.iter().map(|step| metres_of(u16::from_le_bytes(*step), scale)).collect()
             }
-            _ => {
-                self.read(field, row, cast_slice_mut(&mut metres))?;
-                if cfg!(target_endian = "big") {
-                    metres.iter_mut().for_each(|m| *m = f32::from_bits(m.to_bits().swap_bytes()));
-                }
-            }
-        }
+            _ => bytes.as_chunks().0.iter().map(|metres| f32::from_le_bytes(*metres)).collect(),
+        };
+        self.plain = bytes;
         let metres = Array2::from_shape_vec((size.height, size.width), metres);
         metres.map(|metres| Depth::from_metres(metres).0).map_err(|_| self.misfit(field, row))
     }
@@ -108,14 +103,13 @@ impl<'s> Reader<'s> {
     /// # Errors
     /// The row is quarantined, the set has no such field, or the chunk is lost or damaged.
     pub fn bytes(&mut self, field: Field, row: usize) -> Result<Vec<u8>, SetError> {
-        let n_bytes = self.set.array(field).map_or(0, |(_, array)| array.n_bytes());
-        let mut bytes = vec![0; n_bytes];
+        let mut bytes = Vec::new();
         self.read(field, row, &mut bytes)?;
         Ok(bytes)
     }
 
-    /// As [`bytes`](Self::bytes), into a buffer of exactly their number.
-    fn read(&mut self, field: Field, row: usize, out: &mut [u8]) -> Result<(), SetError> {
+    /// As [`bytes`](Self::bytes), into a buffer that is reused.
+    fn read(&mut self, field: Field, row: usize, out: &mut Vec<u8>) -> Result<(), SetError> {
         let record = self.set.records().get(row);
         if let Some(fault) = record.and_then(|r| r.quarantined.clone()) {
             let (path, fault) = (self.set.root().to_owned(), Box::new(fault));
@@ -128,21 +122,22 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// What the array holds at a row goes to `out`, which has its exact size. `false` when the chunk is left out although
+    /// What the array holds at a row goes to `out`, whose memory is reused. `false` when the chunk is left out although
     /// its content is not all fill. Quarantined rows read as fill.
-    pub(super) fn stored(&mut self, field: Field, row: usize, out: &mut [u8]) -> Result<bool, String> {
+    pub(super) fn stored(&mut self, field: Field, row: usize, out: &mut Vec<u8>) -> Result<bool, String> {
         let set = self.set;
         let found = set.array(field).zip(set.records().get(row));
         let ((i, array), record) = found.ok_or(format!("the set has no field {field} or no row {row}"))?;
         let per_shard = set.spec().samples_per_shard;
         let shard = set.shard(i, row / per_shard)?;
         let Some((offset, len)) = shard.index.get(row % per_shard) else {
-            out.fill(field.fill_byte());
+            out.clear();
+            out.resize(array.n_bytes(), field.fill_byte());
             let is_fill = || record.hashes.get(field.name()) == Some(&chunk::content_hash(out));
             return Ok(record.quarantined.is_some() || is_fill());
         };
         read_chunk(array, shard, offset, len, &mut self.chunk)?;
-        chunk::decode(&mut self.decompressor, &self.chunk, out)?;
+        chunk::decode(&mut self.decompressor, &self.chunk, array.n_bytes(), out)?;
         Ok(true)
     }
 

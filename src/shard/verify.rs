@@ -77,7 +77,6 @@ fn verify_row(set: &Set, reader: &mut super::read::Reader<'_>, row: usize) -> (u
     for array in set.arrays() {
         let field = array.field;
         let recorded = record.hashes.get(field.name());
-        bytes.resize(array.n_bytes(), 0);
         let reason = match (reader.stored(field, row, &mut bytes), recorded) {
             (Err(reason), _) => Some(reason),
             (Ok(false), _) => {

@@ -40,7 +40,8 @@ impl ShardWriter {
             let folder = target.parent().unwrap_or(root);
             fs::create_dir_all(folder).map_err(|e| (folder.to_owned(), e))?;
             let file = File::create(&temporary).map_err(|e| (temporary.clone(), e))?;
-            let file = BufWriter::with_capacity(1 << 20, file);
+            // Smaller than the chunks of pictures and depth, which then go to the file without another copy.
+            let file = BufWriter::with_capacity(1 << 17, file);
             writer.parts.push(Part { file, index: Index::default(), offset: 0, temporary, target });
         }
         Ok(writer)
