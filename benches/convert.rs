@@ -3,30 +3,27 @@
 //! Every figure is a ratio within one run, since absolute times say more about the machine than about the program.
 //! `SEMDEPTH_BENCH_FRAMES` sets the number of frames (400), `SEMDEPTH_BENCH_ROUNDS` the number of rounds (5).
 
-use std::error::Error;
+mod common;
+
 use std::fs;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::Instant;
 
+use common::{FIELDS, Result, median, run, sdprep, time};
 use rayon::prelude::*;
-use semdepth::shard::{Field, Set};
+use semdepth::shard::Set;
 
 /// The stored chunks of a frame, with their inflated size.
 type Stored = Vec<(Vec<u8>, usize)>;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-const SDPREP: &str = env!("CARGO_BIN_EXE_sdprep");
 /// What `sdprep convert nyu` reads of the file.
 const VARIABLES: [&str; 3] = ["images", "depths", "labels"];
 
 fn main() -> Result<()> {
-    let number = |name, default| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let (frames, rounds) = (number("SEMDEPTH_BENCH_FRAMES", 400), number("SEMDEPTH_BENCH_ROUNDS", 5));
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{frames}"));
+    let (frames, rounds) = (common::frames(400), common::rounds());
+    let folder = common::folder(&format!("bench-{frames}"));
     fs::create_dir_all(&folder)?;
     let mat = folder.join("nyu.mat");
     if !mat.exists() {
@@ -40,7 +37,7 @@ fn main() -> Result<()> {
     println!(
         "{frames} frames, {} MB MAT -> {} MB set of {} MB raw, {} threads",
         fs::metadata(&mat)?.len() / 1_000_000,
-        folder_bytes(&out)? / 1_000_000,
+        common::folder_bytes(&out)? / 1_000_000,
         set.spec().sample_bytes() * frames / 1_000_000,
         rayon::current_num_threads()
     );
@@ -56,8 +53,7 @@ fn conversion(mat: &Path, out: &Path, set: &Set, rounds: usize) -> Result<()> {
     let mut reader = set.reader()?;
     let mut rows = Vec::new();
     for row in set.rows() {
-        let fields = [Field::Image, Field::Depth, Field::Semantics].into_iter();
-        rows.push(fields.map(|f| reader.bytes(f, row)).collect::<std::result::Result<Vec<_>, _>>()?);
+        rows.push(FIELDS.into_iter().map(|f| reader.bytes(f, row)).collect::<std::result::Result<Vec<_>, _>>()?);
     }
     let limit = || {
         let start = Instant::now();
@@ -78,19 +74,7 @@ fn conversion(mat: &Path, out: &Path, set: &Set, rounds: usize) -> Result<()> {
         );
         start.elapsed().as_secs_f64()
     };
-    let mut ratios = Vec::new();
-    for _ in 0..rounds {
-        let before = limit();
-        fs::remove_dir_all(out)?;
-        let start = Instant::now();
-        convert(mat, out, &[])?;
-        let whole = start.elapsed().as_secs_f64();
-        let codec = f64::midpoint(before, limit());
-        println!("  conversion {whole:.2} s, codec limit {codec:.2} s, ratio {:.2}", codec / whole);
-        ratios.push(codec / whole);
-    }
-    println!("conversion: {:.2} of the codec limit (median of {rounds})", median(ratios));
-    Ok(())
+    common::against_limit("conversion", rounds, out, limit, || convert(mat, out, &[]))
 }
 
 /// Reading single samples in random order, against decompressing the same chunks from memory.
@@ -101,11 +85,10 @@ fn random_reads(set: &Set, rounds: usize) -> Result<()> {
     let step = (n * 5 / 8..).find(|s| gcd(*s, n) == 1).unwrap_or(1);
     rows = (0..n).map(|i| rows[i * step % n]).take(256).collect();
     let mut reader = set.reader()?;
-    let fields = [Field::Image, Field::Depth, Field::Semantics];
     let mut compressor = zstd::bulk::Compressor::new(3)?;
     let mut chunks = Vec::new();
     for &row in &rows {
-        for field in fields {
+        for field in FIELDS {
             let bytes = reader.bytes(field, row)?;
             chunks.push((compressor.compress(&bytes)?, bytes.len()));
         }
@@ -121,7 +104,7 @@ fn random_reads(set: &Set, rounds: usize) -> Result<()> {
         })?;
         let bytes = time(|| {
             for &row in &rows {
-                for field in fields {
+                for field in FIELDS {
                     black_box(reader.bytes(field, row)?);
                 }
             }
@@ -147,26 +130,11 @@ fn random_reads(set: &Set, rounds: usize) -> Result<()> {
 /// Peak memory of the conversion as a process.
 fn memory(mat: &Path, out: &Path) -> Result<()> {
     for threads in ["1", "2", "4", "8"] {
-        let mut child =
-            sdprep(&["convert", "nyu", "--split", "all", "--quiet", "--force", "--threads", threads, "--out"])
-                .arg(out)
-                .arg(mat)
-                .stdout(Stdio::null())
-                .spawn()?;
-        let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-        let mut peak = 0;
-        while child.try_wait()?.is_none() {
-            peak = peak.max(peak_kib(&status).unwrap_or(0));
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        println!("memory with {threads} threads: {} MiB at most", peak / 1024);
+        let mut command =
+            sdprep(&["convert", "nyu", "--split", "all", "--quiet", "--force", "--threads", threads, "--out"]);
+        println!("memory with {threads} threads: {} MiB at most", common::peak_mib(command.arg(out).arg(mat))?);
     }
     Ok(())
-}
-
-fn peak_kib(status: &Path) -> Option<u64> {
-    let text = fs::read_to_string(status).ok()?;
-    text.lines().find_map(|l| l.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()
 }
 
 /// The stored bytes of every chunk of every frame with their inflated size, as libhdf5 places them.
@@ -194,36 +162,6 @@ fn convert(mat: &Path, out: &Path, more: &[&str]) -> Result<()> {
     run(sdprep(&["convert", "nyu", "--split", "all", "--quiet", "--out"]).arg(out).arg(mat).args(more))
 }
 
-fn sdprep(arguments: &[&str]) -> Command {
-    let mut command = Command::new(SDPREP);
-    command.args(arguments);
-    command
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let status = command.stdout(Stdio::null()).status()?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
-}
-
-fn time(work: impl FnOnce() -> Result<()>) -> Result<f64> {
-    let start = Instant::now();
-    work()?;
-    Ok(start.elapsed().as_secs_f64())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
-}
-
-fn folder_bytes(folder: &Path) -> Result<u64> {
-    let mut sum = 0;
-    for entry in walkdir::WalkDir::new(folder) {
-        sum += entry?.metadata()?.len();
-    }
-    Ok(sum)
 }

@@ -5,12 +5,14 @@
 //! `SEMDEPTH_BENCH_ROUNDS` that of rounds (5). NumPy takes part when `SEMDEPTH_PYTHON`, or else
 //! `target/interop-venv/bin/python`, is a Python with zarr.
 
-use std::error::Error;
+mod common;
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use common::{FIELDS, Result, median, sdprep};
 use ndarray::Array2;
 use rayon::prelude::*;
 use semdepth::mix::{Domain, Draws, Edit, Mask, Method, Parameters, Purpose, Recipe, Side, compose};
@@ -19,27 +21,19 @@ use semdepth::shard::{DepthEncoding, Encoder, Field, Set, Spec};
 use semdepth::source::synth::{Kind, Options, Synth};
 use semdepth::source::{Fields, Source};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-const SDPREP: &str = env!("CARGO_BIN_EXE_sdprep");
-const FIELDS: [Field; 3] = [Field::Image, Field::Depth, Field::Semantics];
-
 fn main() -> Result<()> {
-    let number = |name, default| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default);
-    let (frames, rounds) = (number("SEMDEPTH_BENCH_FRAMES", 256), number("SEMDEPTH_BENCH_ROUNDS", 5));
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-mix-{frames}"));
-    let (rooms, few) = (folder.join("rooms"), folder.join("few"));
-    for (path, n) in [(&rooms, frames), (&few, frames / 4)] {
-        run(sdprep(&["synth", "indoor", "--quiet", "--samples-per-shard", "32", "--count", &n.to_string(), "--out"])
-            .arg(path))?;
-    }
-    let set = Set::open(&rooms)?;
+    let (frames, rounds) = (common::frames(256), common::rounds());
+    let folder = common::folder(&format!("bench-mix-{frames}"));
+    let out = folder.join("mixed");
+    let set = common::rooms(&folder.join("rooms"), frames)?;
+    let few = common::rooms(&folder.join("few"), frames / 4)?;
     println!("{frames} frames of {}, {} threads", set.spec().size, rayon::current_num_threads());
-    end_to_end(&set, &folder.join("mixed"), rounds)?;
+    end_to_end(&set, &out, rounds)?;
     bandwidth(&set, rounds)?;
     sparse_mask(rounds)?;
-    for (path, n) in [(&few, frames / 4), (&rooms, frames)] {
-        println!("memory for {n} frames: {} MiB at most", peak(path, &folder.join("mixed"))? / 1024);
+    for set in [&few, &set] {
+        let peak = common::peak_mib(mix(set, &out).args(["--force", "--threads", "2"]))?;
+        println!("memory for {} frames: {peak} MiB at most", set.records().len());
     }
     if let Some(python) = python() {
         return against_numpy(&python, &set, &folder, rounds);
@@ -50,7 +44,7 @@ fn main() -> Result<()> {
 
 /// `sdprep mix` as a process, against decompressing two samples and compressing one in memory on the same cores.
 fn end_to_end(set: &Set, out: &Path, rounds: usize) -> Result<()> {
-    mix(set.root(), out)?;
+    common::run(mix(set, out).arg("--force"))?;
     let mixed = Set::open(out)?;
     let parents = compressed(set)?;
     let mut rows = Vec::new();
@@ -78,19 +72,7 @@ fn end_to_end(set: &Set, out: &Path, rounds: usize) -> Result<()> {
         );
         start.elapsed().as_secs_f64()
     };
-    let mut ratios = Vec::new();
-    for _ in 0..rounds {
-        let before = limit();
-        std::fs::remove_dir_all(out)?;
-        let start = Instant::now();
-        mix(set.root(), out)?;
-        let whole = start.elapsed().as_secs_f64();
-        let codec = f64::midpoint(before, limit());
-        println!("  mixing {whole:.2} s, codec limit {codec:.2} s, ratio {:.2}", codec / whole);
-        ratios.push(codec / whole);
-    }
-    println!("mixing end to end: {:.2} of the codec limit (median of {rounds})", median(ratios));
-    Ok(())
+    common::against_limit("mixing", rounds, out, limit, || common::run(&mut mix(set, out)))
 }
 
 fn compressed(set: &Set) -> Result<Vec<Vec<Vec<u8>>>> {
@@ -106,21 +88,24 @@ fn compressed(set: &Set) -> Result<Vec<Vec<Vec<u8>>>> {
     Ok(all)
 }
 
-/// `compose` over more samples than any cache holds, against copying as many bytes.
+/// `compose` over more samples than any cache holds, against copying as many bytes; one thread each.
+///
+/// Counted are the bytes of A, of B and of the result, as the formula has them; and, less kindly, only those that have
+/// to move, because the result takes the place of B: the mask, and the chosen pixels of A read and written.
 fn bandwidth(set: &Set, rounds: usize) -> Result<()> {
     let n = 64.min(set.records().len());
     let samples = (0..n).map(|row| set.sample(row)).collect::<std::result::Result<Vec<Sample>, _>>()?;
     let mut backgrounds: Vec<Sample> = samples.iter().rev().cloned().collect();
     let near_far = Parameters::of(Domain::Indoor).nearfarmix;
-    let masks: Vec<Mask> = samples
-        .iter()
-        .filter_map(|s| near_far.draw(Side::new(s, None), &mut draws(0)).ok().map(|(_, mask)| mask))
-        .collect();
+    let drawn = |s| near_far.draw(Side::new(s, None), &mut draws(0)).map_err(|e| format!("{e:?}"));
+    let masks = samples.iter().map(|s| Ok(drawn(s)?.1)).collect::<Result<Vec<Mask>>>()?;
     let n_pixels = set.spec().size.n_pixels();
     let of_sample = n_pixels * (3 + 4 + 1);
+    let whole = (n * (3 * of_sample + n_pixels)) as f64;
+    let moved = masks.iter().map(|mask| n_pixels as f64 + 2.0 * mask.share() * of_sample as f64).sum::<f64>();
     let from = vec![1_u8; n * of_sample];
     let mut to = vec![2_u8; n * of_sample];
-    let mut ratios = Vec::new();
+    let (mut of_whole, mut of_moved) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let start = Instant::now();
         to.copy_from_slice(black_box(&from));
@@ -134,11 +119,21 @@ fn bandwidth(set: &Set, rounds: usize) -> Result<()> {
             .map(|((b, a), mask)| compose(black_box(mask), a, b))
             .collect::<std::result::Result<_, _>>()?;
         black_box(&backgrounds);
-        let composed = (masks.len() * (3 * of_sample + n_pixels)) as f64 / start.elapsed().as_secs_f64();
-        println!("  compose {:.1} GB/s, copy {:.1} GB/s", composed / 1e9, copy / 1e9);
-        ratios.push(composed / copy);
+        let seconds = start.elapsed().as_secs_f64();
+        println!(
+            "  compose {:.1} GB/s, of bytes that move {:.1} GB/s; copy {:.1} GB/s",
+            whole / seconds / 1e9,
+            moved / seconds / 1e9,
+            copy / 1e9
+        );
+        of_whole.push(whole / seconds / copy);
+        of_moved.push(moved / seconds / copy);
     }
-    println!("compose: {:.2} of memory copy bandwidth (median of {rounds})", median(ratios));
+    println!(
+        "compose: {:.2} of memory copy bandwidth, {:.2} by the bytes that move (medians of {rounds})",
+        median(of_whole),
+        median(of_moved)
+    );
     Ok(())
 }
 
@@ -198,19 +193,7 @@ fn against_numpy(python: &Path, set: &Set, folder: &Path, rounds: usize) -> Resu
         let theirs = seconds(&[set.root(), &folder.join("numpy")])?;
         std::fs::remove_dir_all(&out)?;
         let start = Instant::now();
-        run(sdprep(&[
-            "mix",
-            "--method",
-            "nearfarmix",
-            "--threads",
-            "2",
-            "--quiet",
-            "--samples-per-shard",
-            "32",
-            "--out",
-        ])
-        .arg(&out)
-        .arg(set.root()))?;
+        common::run(mix(set, &out).args(["--threads", "2"]))?;
         let ours = start.elapsed().as_secs_f64();
         println!("  NumPy and zarr-python {theirs:.2} s, sdprep {ours:.2} s");
         ratios.push(theirs / ours);
@@ -248,22 +231,6 @@ fn draws(copy: u32) -> Draws {
     Draws::new(1, "nearfarmix", "bench", copy, Purpose::Mix)
 }
 
-/// Peak memory of `sdprep mix`, in KiB.
-fn peak(set: &Path, out: &Path) -> Result<u64> {
-    let mut command = sdprep(&["mix", "--method", "nearfarmix", "--quiet", "--force", "--threads", "2", "--out"]);
-    let mut child = command.arg(out).arg(set).stdout(Stdio::null()).spawn()?;
-    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-    let mut peak = 0;
-    while child.try_wait()?.is_none() {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        let now = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
-        peak = peak.max(now.unwrap_or(0));
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    Ok(peak)
-}
-
 fn python() -> Option<PathBuf> {
     let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop-venv/bin/python");
     let python = std::env::var_os("SEMDEPTH_PYTHON").map_or(venv, PathBuf::from);
@@ -271,24 +238,8 @@ fn python() -> Option<PathBuf> {
     has_zarr.then_some(python)
 }
 
-fn mix(set: &Path, out: &Path) -> Result<()> {
-    run(sdprep(&["mix", "--method", "nearfarmix", "--quiet", "--force", "--samples-per-shard", "32", "--out"])
-        .arg(out)
-        .arg(set))
-}
-
-fn sdprep(arguments: &[&str]) -> Command {
-    let mut command = Command::new(SDPREP);
-    command.args(arguments);
+fn mix(set: &Set, out: &Path) -> Command {
+    let mut command = sdprep(&["mix", "--method", "nearfarmix", "--quiet", "--samples-per-shard", "32", "--out"]);
+    command.arg(out).arg(set.root());
     command
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let status = command.stdout(Stdio::null()).status()?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

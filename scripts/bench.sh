@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
-cargo bench --bench convert --bench mix
+cargo bench --bench convert --bench labels --bench mix
