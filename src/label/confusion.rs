@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,18 +14,16 @@ impl Confusion {
     /// Counts two maps of equal length.
     #[must_use]
     pub fn count(truth: &[u8], pseudo: &[u8]) -> Self {
+        Self::count_runs(truth, pseudo, |_, _, _| {})
+    }
+
+    /// As [`count`](Self::count); `each` sees every run of equal pairs on the way.
+    pub(super) fn count_runs(truth: &[u8], pseudo: &[u8], mut each: impl FnMut(Range<usize>, u8, u8)) -> Self {
         let mut counts = vec![0_u32; 1 << 16];
-        // Labels come in runs; one addition a run keeps the counter out of the way.
-        let (mut last, mut run) = (0, 0);
-        for (&t, &p) in truth.iter().zip(pseudo) {
-            let pair = u16::from_be_bytes([t, p]);
-            if pair != last {
-                counts[usize::from(last)] += run;
-                (last, run) = (pair, 0);
-            }
-            run += 1;
-        }
-        counts[usize::from(last)] += run;
+        runs_of_pairs(truth, pseudo, |run, t, p| {
+            counts[usize::from(u16::from_be_bytes([t, p]))] += run.len() as u32;
+            each(run, t, p);
+        });
         let found = (0..=u16::MAX).zip(counts).filter(|&(_, n)| n > 0);
         let counts = found.map(|(pair, n)| {
             let [t, p] = pair.to_be_bytes();
@@ -50,9 +49,54 @@ impl Confusion {
     }
 }
 
+/// Labels come in runs: so many pixels are first compared at once.
+const BLOCK: usize = 32;
+
+/// Every longest run of equal pairs, in order.
+fn runs_of_pairs(truth: &[u8], pseudo: &[u8], mut each: impl FnMut(Range<usize>, u8, u8)) {
+    let n = truth.len().min(pseudo.len());
+    let (Some(&t), Some(&p)) = (truth.first(), pseudo.first()) else { return };
+    let (mut start, mut last) = (0, (t, p));
+    let blocks = truth[..n].chunks(BLOCK).zip(pseudo[..n].chunks(BLOCK)).zip((0..).step_by(BLOCK));
+    for ((truth, pseudo), first) in blocks {
+        let differ = |labels: &[u8], last: u8| labels.iter().fold(0, |all, &label| all | (label ^ last));
+        if differ(truth, last.0) | differ(pseudo, last.1) == 0 {
+            continue;
+        }
+        for ((&t, &p), at) in truth.iter().zip(pseudo).zip(first..) {
+            if (t, p) != last {
+                each(start..at, last.0, last.1);
+                (start, last) = (at, (t, p));
+            }
+        }
+    }
+    each(start..n, last.0, last.1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pixels_are_counted_one_by_one(runs in prop::collection::vec((0..3u8, 0..3u8, 1..80usize), 0..12)) {
+            let pairs: Vec<(u8, u8)> =
+                runs.into_iter().flat_map(|(t, p, n)| std::iter::repeat_n((t, p), n)).collect();
+            let (truth, pseudo): (Vec<u8>, Vec<u8>) = pairs.iter().copied().unzip();
+            let mut seen = Vec::new();
+            let confusion = Confusion::count_runs(&truth, &pseudo, |run, t, p| {
+                assert_eq!(run.start, seen.len());
+                seen.extend(run.map(|_| (t, p)));
+            });
+            prop_assert_eq!(&seen, &pairs);
+            for (t, p) in (0..3).flat_map(|t| (0..3).map(move |p| (t, p))) {
+                let n = pairs.iter().filter(|&&pair| pair == (t, p)).count() as u64;
+                let found = confusion.pairs().find(|&(a, b, _)| (a, b) == (t, p)).map_or(0, |(.., n)| n);
+                prop_assert_eq!(found, n);
+            }
+        }
+    }
 
     #[test]
     fn runs_are_counted_whole() {

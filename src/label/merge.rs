@@ -184,9 +184,10 @@ impl Merge {
         if truth.size() != pseudo.size() {
             return None;
         }
-        let merged = t.iter().zip(p).map(|(&t, &p)| self.table[index(t, p)]).collect();
+        let mut merged = vec![IGNORE; t.len()];
+        let counts = Confusion::count_runs(t, p, |run, t, p| merged[run].fill(self.table[index(t, p)]));
         let merged = Array2::from_shape_vec((truth.size().height, truth.size().width), merged).ok()?;
-        Some((Semantics::new(merged), Confusion::count(t, p)))
+        Some((Semantics::new(merged), counts))
     }
 
     /// How sure the merged labels are: as sure as the side they come from, and where both say the same, as the surer

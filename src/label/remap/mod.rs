@@ -2,7 +2,7 @@ mod known;
 
 use std::path::Path;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use super::LabelSpace;
 use super::table::{TableError, line_error, read_text};
@@ -20,6 +20,9 @@ pub struct Remap {
 }
 
 const UNLISTED: u16 = u16::MAX;
+
+/// Ids that are compared at once.
+const BLOCK: usize = 32;
 
 /// A source holds a class id that its table does not list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -169,23 +172,29 @@ impl Remap {
     /// # Errors
     /// [`UnknownId`] with the first id, row by row, that the table does not list.
     pub fn apply_plane(&self, ids: ArrayView2<'_, u16>) -> Result<Semantics, UnknownId> {
-        let mut unknown = None;
-        let plane = ids.map(|&id| match self.targets.get(usize::from(id)) {
-            Some(&target) if target != UNLISTED => target as u8,
-            _ => {
-                unknown.get_or_insert(id);
-                IGNORE
+        let rows = ids.as_standard_layout();
+        let ids = rows.as_slice().unwrap_or_default();
+        let mut plane = Array2::from_elem(rows.raw_dim(), IGNORE);
+        // Neighbours are mostly of one class: whole blocks of the last one are not looked up.
+        let mut last: Option<(u16, u8)> = None;
+        let out = plane.as_slice_mut().unwrap_or_default();
+        for (out, ids) in out.chunks_mut(BLOCK).zip(ids.chunks(BLOCK)) {
+            if let Some((id, target)) = last
+                && ids.iter().fold(0, |all, &other| all | (other ^ id)) == 0
+            {
+                out.fill(target);
+                continue;
             }
-        });
-        match unknown {
-            None => Ok(Semantics::new(plane)),
-            // The traversal above follows memory, which need not be row order.
-            Some(_) => Err(self.unknown(self.first_unknown(ids).unwrap_or_default())),
+            for (out, &id) in out.iter_mut().zip(ids) {
+                let target = match last {
+                    Some((before, target)) if before == id => target,
+                    _ => self.id(id.into())?,
+                };
+                last = Some((id, target));
+                *out = target;
+            }
         }
-    }
-
-    fn first_unknown(&self, ids: ArrayView2<'_, u16>) -> Option<u32> {
-        ids.iter().map(|&id| u32::from(id)).find(|&id| self.id(id).is_err())
+        Ok(Semantics::new(plane))
     }
 
     fn unknown(&self, id: u32) -> UnknownId {
