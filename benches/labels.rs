@@ -1,6 +1,6 @@
 //! Merging a teacher's label maps against the codec limit, and what a merged set writes.
 //!
-//! Every figure is a ratio within one run. `SEMDEPTH_BENCH_FRAMES` sets the number of frames (512),
+//! Every figure is a ratio within one run. `SEMDEPTH_BENCH_FRAMES` sets the number of frames (256),
 //! `SEMDEPTH_BENCH_ROUNDS` the number of rounds (5).
 
 mod common;
@@ -19,7 +19,7 @@ use semdepth::shard::{Field, Set};
 use serde_json::Value;
 
 fn main() -> Result<()> {
-    let (frames, rounds) = (common::frames(512), common::rounds());
+    let (frames, rounds) = (common::frames(256), common::rounds());
     let folder = common::folder(&format!("bench-labels-{frames}"));
     let set = common::rooms(&folder.join("rooms"), frames)?;
     let (maps, out) = (folder.join("maps"), folder.join("merged"));
@@ -39,7 +39,6 @@ fn main() -> Result<()> {
 
 /// The labels of each sample, six columns and four rows aside, as a teacher that misses every edge would see them.
 fn write_maps(set: &Set, maps: &Path) -> Result<()> {
-    fs::create_dir_all(maps)?;
     let mut reader = set.reader()?;
     for record in set.records() {
         let truth = reader.semantics(record.row)?.ok_or("no labels")?;
@@ -47,7 +46,9 @@ fn write_maps(set: &Set, maps: &Path) -> Result<()> {
         for ((y, x), label) in map.indexed_iter_mut() {
             *label = truth.values()[(y.saturating_sub(4), x.saturating_sub(6))];
         }
-        fs::write(maps.join(format!("{}.png", record.entry.key)), label_png(&Semantics::new(map)))?;
+        let path = maps.join(format!("{}.png", record.entry.key));
+        fs::create_dir_all(path.parent().unwrap_or(maps))?;
+        fs::write(path, label_png(&Semantics::new(map)))?;
     }
     Ok(())
 }

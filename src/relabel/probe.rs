@@ -43,7 +43,7 @@ pub(super) fn look(maps: &Maps<'_>) -> Result<Found, SourceError> {
     let base = given.or_else(|| read.iter().find_map(|(.., map)| map.base)).unwrap_or(Base::Zero);
     let mut warnings = Vec::new();
     if maps.options_given().container.color == ColorCode::Ade20k
-        && read.iter().any(|(.., map)| map.is_color && map.ids.iter().any(|&id| id == ROAD))
+        && read.iter().any(|(.., map)| map.is_color && map.holds(ROAD))
     {
         warnings.push("road and skyscraper have the same colour; colour maps are read as road".to_owned());
     }
@@ -104,15 +104,15 @@ fn share(found: &[Confusion]) -> Option<f64> {
 
 /// Without ground truth: maps that count from 0 and know no wall, but many buildings, more likely count from 1.
 fn no_walls(read: &[(usize, &str, LabelMap)], base: Base) -> Option<String> {
-    let ids = || read.iter().filter(|(.., map)| map.base.is_none()).flat_map(|(.., map)| map.ids.iter());
-    let count = |id: u16| ids().filter(|&&i| i == id).count();
-    let n = ids().count();
+    let maps = || read.iter().filter(|(.., map)| map.base.is_none()).map(|(.., map)| &map.ids);
+    let count = |id: u16| maps().flat_map(|ids| ids.rows()).map(|row| row.iter().filter(|&&i| i == id).count()).sum();
+    let (n, zeros, ones): (usize, usize, usize) = (maps().map(|ids| ids.len()).sum(), count(0), count(1));
     match base {
-        Base::Zero if n > 0 && count(0) == 0 && count(1) * 10 > n => Some(
+        Base::Zero if n > 0 && zeros == 0 && ones * 10 > n => Some(
             "the maps hold no 0 (wall) but many 1 (building); if they show rooms, they count from 1: --base 1"
                 .to_owned(),
         ),
-        Base::One if n > 0 && count(0) * 2 > n => {
+        Base::One if n > 0 && zeros * 2 > n => {
             Some("most of the maps is 0, which is no class with --base 1; if 0 is wall, type --base 0".to_owned())
         }
         _ => None,

@@ -55,6 +55,17 @@ pub struct LabelMap {
     pub is_color: bool,
 }
 
+impl LabelMap {
+    /// Whether any pixel has this number.
+    #[must_use]
+    pub fn holds(&self, id: u16) -> bool {
+        match self.ids.as_slice_memory_order() {
+            Some(ids) => ids.contains(&id), // whole blocks at once
+            None => self.ids.iter().any(|&i| i == id),
+        }
+    }
+}
+
 /// Decodes a map.
 ///
 /// # Errors
