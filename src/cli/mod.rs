@@ -2,6 +2,7 @@
 
 mod exit;
 mod output;
+mod picture;
 #[cfg(feature = "prep")]
 mod prep;
 #[cfg(feature = "train")]

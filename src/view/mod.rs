@@ -17,6 +17,7 @@
 //! ```
 
 mod chart;
+mod cloud;
 mod color;
 mod drawing;
 mod heat_map;
@@ -30,6 +31,7 @@ mod summary;
 mod text;
 
 pub use chart::chart;
+pub use cloud::point_cloud;
 pub use color::{ColorMap, DepthScale, MISSING};
 pub use drawing::{Align, Drawing, Rgb};
 pub use heat_map::heat_map;

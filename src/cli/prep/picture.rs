@@ -1,13 +1,12 @@
 //! What the commands that draw have in common: names of files, titles, colour maps.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use image::{ImageFormat, RgbImage};
 
 use crate::cli::exit::Usage;
+pub(super) use crate::cli::picture::png;
 use crate::file::write_atomically;
 use crate::shard::Set;
 use crate::view::{ColorMap, Drawing};
@@ -43,13 +42,6 @@ pub(super) fn set_name(set: &Path) -> String {
     let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
     // `.` and `..` have no name of their own.
     name(set).or_else(|| name(&set.canonicalize().ok()?)).unwrap_or_else(|| "set".to_owned())
-}
-
-/// The picture as a PNG file.
-pub(super) fn png(picture: &RgbImage) -> Result<Vec<u8>> {
-    let mut file = Cursor::new(Vec::new());
-    picture.write_to(&mut file, ImageFormat::Png)?;
-    Ok(file.into_inner())
 }
 
 /// `chart.svg`, or `chart-NAME.svg` when there are several sets.

@@ -21,12 +21,34 @@ use super::array::{DepthEncoding, Field};
 use super::record::Record;
 use super::set::{Set, SetError};
 use crate::file::partial_suffix;
+use crate::label::LabelSpace;
 use crate::sample::{Depth, Image, Sample, Semantics};
 
 /// A map of class ids as an 8-bit grey PNG: the same ids give the same bytes.
 #[must_use]
 pub fn label_png(labels: &Semantics) -> Vec<u8> {
     png::grey8(labels.values().as_slice().unwrap_or_default(), labels.size())
+}
+
+/// A map of class ids as an 8-bit palette PNG: the samples are the ids, a viewer shows the colours of `space`.
+#[must_use]
+pub fn indexed_png(labels: &Semantics, space: LabelSpace) -> Vec<u8> {
+    let palette: [[u8; 3]; 256] = std::array::from_fn(|id| space.color(id as u8));
+    png::indexed(labels.values().as_slice().unwrap_or_default(), &palette, labels.size())
+}
+
+/// Depth as an npy file of float32 metres `[H, W]`, 0 = missing.
+#[must_use]
+pub fn depth_npy(depth: &Depth) -> Vec<u8> {
+    npy::floats(depth.metres().iter().copied(), &[depth.size().height, depth.size().width])
+}
+
+/// Depth as a 16-bit grey PNG in steps of `step_m` metres, 0 = missing.
+///
+/// # Errors
+/// The largest depth, when it does not fit.
+pub fn depth_png(depth: &Depth, step_m: f64) -> Result<Vec<u8>, f32> {
+    Ok(png::grey16(&steps(depth, step_m)?, depth.size()))
 }
 
 /// What a set is exported to.
@@ -260,13 +282,13 @@ impl Writer<'_> {
         };
         let depth = |depth: &Depth| {
             if format != Format::Png {
-                return Ok(("npy", npy::floats(depth.metres().iter().copied(), &[height, width])));
+                return Ok(("npy", depth_npy(depth)));
             }
-            let steps = steps(depth, self.step_m).map_err(|depth_m| {
+            let png = depth_png(depth, self.step_m).map_err(|depth_m| {
                 let key = record.entry.key.clone();
                 ExportError::Depth { key, depth_m, step_m: self.step_m }
             })?;
-            Ok::<_, ExportError>(("png", png::grey16(&steps, depth.size())))
+            Ok::<_, ExportError>(("png", png))
         };
         let mut files =
             vec![(Field::Image, encoded_image(&sample.image, as_pictures)), (Field::Depth, depth(&sample.depth)?)];

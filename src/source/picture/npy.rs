@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, Read};
 
-use ndarray::{Array2, ShapeBuilder};
+use ndarray::{Array2, Array4, ShapeBuilder};
 
 use super::{PictureError, checked_size};
 use crate::sample::Size;
@@ -133,6 +133,26 @@ impl<'a> Npy<'a> {
             Element::F32 => self.plane(self.each(f32::from_le_bytes)),
             Element::F64 => self.plane(self.each(f64::from_le_bytes).map(|v| v as f32)),
         }
+    }
+
+    /// The array as `[N, C, H, W]` of `f32`.
+    ///
+    /// # Errors
+    /// Another number of axes, an axis of length zero, or elements that are no floats.
+    #[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
+    pub fn volume_f32(&self) -> Result<Array4<f32>, PictureError> {
+        let shape = <[usize; 4]>::try_from(self.shape()).ok().filter(|shape| shape.iter().all(|&n| n > 0));
+        let shape = shape
+            .ok_or_else(|| PictureError::unexpected("an array of shape [N, C, H, W]", format!("{:?}", self.shape())))?;
+        let values: Vec<f32> = match self.header.element {
+            Element::F16 => self.each(u16::from_le_bytes).map(f32_from_half).collect(),
+            Element::F32 => self.each(f32::from_le_bytes).collect(),
+            Element::F64 => self.each(f64::from_le_bytes).map(|v| v as f32).collect(),
+            other => return Err(PictureError::unexpected("floats", format!("an array of {other:?}"))),
+        };
+        let volume = Array4::from_shape_vec(shape.set_f(self.header.fortran), values);
+        let volume = volume.map_err(|_| damaged("the data do not fill the shape"))?;
+        Ok(if volume.is_standard_layout() { volume } else { volume.as_standard_layout().into_owned() })
     }
 
     /// The array as `[H, W]` of integers from 0 to 65535; leading axes of length one are left out.

@@ -32,8 +32,10 @@ pub(super) enum Column {
 impl Column {
     const ALL: [Self; 5] = [Self::Image, Self::Depth, Self::RawDepth, Self::Classes, Self::Confidence];
 
-    pub(super) const fn title(self) -> &'static str {
+    pub(super) const fn title(self, predicted: bool) -> &'static str {
         match self {
+            Self::Depth if predicted => "predicted depth",
+            Self::Classes if predicted => "predicted classes",
             Self::Image => "image",
             Self::Depth => "depth",
             Self::RawDepth => "raw depth",

@@ -27,6 +27,8 @@ pub struct Row {
     pub note: String,
     /// What is shown.
     pub content: Content,
+    /// Whether depth and classes are what a network says, which leaves nothing unmeasured.
+    pub predicted: bool,
 }
 
 /// What a row holds.
@@ -42,13 +44,25 @@ impl Row {
     /// A row with a sample.
     #[must_use]
     pub fn sample(index: usize, key: impl Into<String>, sample: Sample) -> Self {
-        Self { index, key: key.into(), note: String::new(), content: Content::Sample(Box::new(sample)) }
+        Self {
+            index,
+            key: key.into(),
+            note: String::new(),
+            content: Content::Sample(Box::new(sample)),
+            predicted: false,
+        }
+    }
+
+    /// A row with what a network says of a picture.
+    #[must_use]
+    pub fn prediction(key: impl Into<String>, sample: Sample) -> Self {
+        Self { predicted: true, ..Self::sample(0, key, sample) }
     }
 
     /// A row without one.
     #[must_use]
     pub fn quarantined(index: usize, key: impl Into<String>, fault: Fault) -> Self {
-        Self { index, key: key.into(), note: String::new(), content: Content::Quarantined(fault) }
+        Self { index, key: key.into(), note: String::new(), content: Content::Quarantined(fault), predicted: false }
     }
 
     fn as_sample(&self) -> Option<&Sample> {
@@ -104,7 +118,7 @@ pub fn sheet(rows: &[Row], options: &SheetOptions) -> RgbImage {
     let footer = footer_lines(&legend, &layout, options.space);
     let top = layout.header_height();
     let mut drawing = Drawing::new(layout.width(), top + layout.rows_height(rows) + footer_height(&footer), GROUND);
-    draw_header(&mut drawing, &layout, options, &scale);
+    draw_header(&mut drawing, &layout, options, &scale, rows.iter().all(|row| row.predicted));
     let mut pictures = Vec::new();
     let mut y = top;
     for (row, stats) in rows.iter().zip(&stats) {
@@ -144,7 +158,7 @@ fn scale<'a>(stats: impl Iterator<Item = &'a Stats>, options: &SheetOptions) -> 
     })
 }
 
-fn draw_header(drawing: &mut Drawing, layout: &Layout, options: &SheetOptions, scale: &DepthScale) {
+fn draw_header(drawing: &mut Drawing, layout: &Layout, options: &SheetOptions, scale: &DepthScale, predicted: bool) {
     let (bar_width, bar_height) = BAR;
     let bar_x = layout.width() - MARGIN - bar_width - 14.0;
     let room = bar_x - 2.0 * MARGIN;
@@ -155,15 +169,18 @@ fn draw_header(drawing: &mut Drawing, layout: &Layout, options: &SheetOptions, s
 
     draw_scale(drawing, bar_x, MARGIN + 4.0, scale);
     let y = MARGIN + bar_height + 42.0;
-    drawing.rect(bar_x, y - 10.0, 12.0, 12.0, MISSING);
-    drawing.text(bar_x + 18.0, y, "no measurement", Style::regular(12.0, FAINT));
-    if layout.has_legend() {
+    if !predicted {
+        drawing.rect(bar_x, y - 10.0, 12.0, 12.0, MISSING);
+        drawing.text(bar_x + 18.0, y, "no measurement", Style::regular(12.0, FAINT));
+    }
+    if layout.has_legend() && !predicted {
         let x = bar_x + 150.0;
         drawing.rect(x, y - 10.0, 12.0, 12.0, [0; 3]);
         drawing.text(x + 18.0, y, "no class (ignored)", Style::regular(12.0, FAINT));
     }
     for (i, field) in layout.fields.iter().enumerate() {
-        drawing.text(layout.panel_x(i), layout.header_height() - 12.0, field.title(), Style::bold(13.0, FAINT));
+        let title = field.title(predicted);
+        drawing.text(layout.panel_x(i), layout.header_height() - 12.0, title, Style::bold(13.0, FAINT));
     }
     drawing.rect(MARGIN, layout.header_height() - 4.0, layout.width() - 2.0 * MARGIN, 1.0, HAIRLINE);
 }
@@ -186,13 +203,16 @@ pub(super) fn draw_scale(drawing: &mut Drawing, x: f32, y: f32, scale: &DepthSca
 
 /// What a caption says after the key.
 fn told(row: &Row, sample: &Sample, stats: &Stats) -> String {
-    let mut parts = vec![format!("row {}", row.index)];
+    let mut parts = if row.predicted { Vec::new() } else { vec![format!("row {}", row.index)] };
     if !row.note.is_empty() {
         parts.push(row.note.clone());
     }
     match (stats.depth.min_m(), stats.depth.max_m()) {
         (Some(near), Some(far)) => parts.push(format!("{near:.2}\u{2013}{far:.2} m")),
         _ => parts.push("no depth at all".to_owned()),
+    }
+    if row.predicted {
+        return parts.join("  \u{b7}  ");
     }
     let percent = |share: Option<f64>| share.map_or_else(String::new, |s| format!("{:.1} %", 100.0 * s));
     parts.push(format!("{} measured", percent(stats.depth.valid_share())));
