@@ -83,6 +83,12 @@ pub struct Config {
     pub channels: usize,
     #[serde(rename = "decoder.widths")]
     pub decoder_widths: DecoderWidths,
+    /// Stride of the decoder's last map, on which neck, exchange and heads work: 4, or 2 with one level more.
+    #[serde(rename = "decoder.out_stride")]
+    pub out_stride: usize,
+    /// Convolutions of either neck.
+    #[serde(rename = "neck.layers")]
+    pub neck_layers: usize,
     /// `half-pixel` or `corners`.
     #[serde(rename = "resize.align")]
     pub resize_align: Align,
@@ -193,6 +199,8 @@ impl Config {
             encoder_drop_path: drop_path,
             channels: if nano { 32 } else { 128 },
             decoder_widths: DecoderWidths::Uniform,
+            out_stride: 4,
+            neck_layers: 2,
             resize_align: Align::HalfPixel,
             exchange: ExchangeKind::LgCat,
             lgcat_n_s: if nano { 1 } else { 2 },
@@ -221,6 +229,15 @@ impl Config {
     #[must_use]
     pub fn for_size(self, size: (usize, usize)) -> Self {
         Self { input_size: size, encoder_window: (size.0 / 32, size.1 / 32), ..self }
+    }
+
+    /// For pictures of another size than in training: the attention window stays where it divides the last map (dss.md 3.2, `fixed`),
+    /// and is else that of the size, to which the bias tables are resized.
+    #[must_use]
+    pub fn running_at(self, (h, w): (usize, usize)) -> Self {
+        let (p, q) = self.encoder_window;
+        let fits = p > 0 && q > 0 && h % (32 * p) == 0 && w % (32 * q) == 0;
+        if fits { Self { input_size: (h, w), ..self } } else { self.for_size((h, w)) }
     }
 
     /// Reads the flat JSON object of a checkpoint: the named configuration with the given values in place of its own.
@@ -325,6 +342,16 @@ impl Config {
         if ![1, 2, 4].contains(&self.sem_loss_stride) {
             return refuse("loss.sem_stride", format!("{} is not 1, 2 or 4", self.sem_loss_stride));
         }
+        if ![2, 4].contains(&self.out_stride) {
+            return refuse("decoder.out_stride", format!("{} is not 2 or 4", self.out_stride));
+        }
+        if self.sem_loss_stride > self.out_stride {
+            let reason = format!("{} is more than decoder.out_stride = {}", self.sem_loss_stride, self.out_stride);
+            return refuse("loss.sem_stride", reason);
+        }
+        if self.neck_layers == 0 || self.neck_layers > 16 {
+            return refuse("neck.layers", format!("{} is not between 1 and 16", self.neck_layers));
+        }
         Ok(())
     }
 
@@ -376,6 +403,14 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_divides_the_new_size_stays() {
+        // KITTI: trained on crops of 352x608, run on 352x1216 (dss.md 3.2).
+        let config = Config::named("dss-tiny").unwrap().for_size((352, 608));
+        assert_eq!(config.clone().running_at((352, 1216)).encoder_window, (11, 19));
+        assert_eq!(config.running_at((352, 704)).encoder_window, (11, 22));
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_with_its_key() {
         for (text, part) in [
             (r#"{"model": "dss-nano", "input.size": [100, 128]}"#, "input.size"),
@@ -383,6 +418,9 @@ mod tests {
             (r#"{"model": "dss-nano", "lgcat.heads": 5}"#, "decoder.channels"),
             (r#"{"model": "dss-nano", "lgcat.heads": 0}"#, "lgcat.heads"),
             (r#"{"model": "dss-nano", "head.sem.classes": 256}"#, "head.sem.classes"),
+            (r#"{"model": "dss-nano", "decoder.out_stride": 8}"#, "not 2 or 4"),
+            (r#"{"model": "dss-nano", "decoder.out_stride": 2, "loss.sem_stride": 4}"#, "loss.sem_stride"),
+            (r#"{"model": "dss-nano", "neck.layers": 0}"#, "neck.layers"),
             (r#"{"model": "dss-nano", "colour": 1}"#, "`colour` is unknown"),
             (r#"{"model": "dss-nano", "exchange": "magic"}"#, "magic"),
             (r#"{"d_max": 1}"#, "names no `model`"),

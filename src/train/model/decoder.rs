@@ -7,9 +7,11 @@ use super::{Config, DecoderWidths};
 use crate::train::nn::{Builder, Conv, ConvNorm, Pass};
 use crate::train::op::{self, Backend, Map, Resize, Scalar};
 
-/// From the four outputs of the encoder to one map at stride 4.
+/// From the outputs of the encoder to one map at stride 4, or 2.
 #[derive(Debug)]
 pub struct Decoder<E, D: Storage<E>> {
+    /// Number of the finest level: 1 at stride 4, 0 at stride 2.
+    finest: usize,
     /// The finest level first; none with mirrored widths.
     laterals: Option<Vec<Conv<E, D>>>,
     /// The finest level first.
@@ -20,40 +22,42 @@ pub struct Decoder<E, D: Storage<E>> {
 impl<E: Scalar, D: Backend<E>> Decoder<E, D> {
     /// Builds it.
     pub fn new(mut place: Builder<E, D>, config: &Config) -> Self {
-        let (encoder, c) = (config.encoder_widths, config.channels);
+        let (encoder, c) = (encoder_widths(config), config.channels);
+        let finest = finest(config);
         let (laterals, widths) = match config.decoder_widths {
             DecoderWidths::Uniform => {
-                let lateral = |i: usize| Conv::new(place.at(format_args!("lateral.{}", i + 1)), encoder[i], c, 1, true);
-                (Some((0..4).map(lateral).collect()), [c; 4])
+                let lateral = |i: usize| Conv::new(place.at(format_args!("lateral.{i}")), encoder[i], c, 1, true);
+                (Some((finest..5).map(lateral).collect()), [c; 5])
             }
             DecoderWidths::Mirror => (None, encoder),
         };
         // Built from the coarsest, as they are run.
-        let mut levels: Vec<[ConvNorm<E, D>; 2]> = (0..4)
+        let mut levels: Vec<[ConvNorm<E, D>; 2]> = (finest..5)
             .rev()
             .map(|i| {
                 let inputs = widths[i] + widths.get(i + 1).unwrap_or(&0);
-                let mut place = place.at(format_args!("level.{}", i + 1));
+                let mut place = place.at(format_args!("level.{i}"));
                 let first = ConvNorm::new(place.at(0), inputs, widths[i], 3);
                 [first, ConvNorm::new(place.at(1), widths[i], widths[i], 3)]
             })
             .collect();
         levels.reverse();
-        Self { laterals, levels, resize: config.resize() }
+        Self { finest, laterals, levels, resize: config.resize() }
     }
 
     /// Channels of the result.
     pub fn width(config: &Config) -> usize {
         match config.decoder_widths {
             DecoderWidths::Uniform => config.channels,
-            DecoderWidths::Mirror => config.encoder_widths[0],
+            DecoderWidths::Mirror => encoder_widths(config)[finest(config)],
         }
     }
 
-    /// The map d1 at stride 4.
+    /// The finest map, from the stem's output and those of the four stages.
     pub fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, encoded: &[Map<E, D>]) -> Option<Map<E, D>> {
         let mut coarser: Option<Map<E, D>> = None;
-        for (i, ([first, second], e)) in self.levels.iter().zip(encoded).enumerate().rev() {
+        let levels = self.levels.iter().zip(encoded.iter().skip(self.finest)).enumerate();
+        for (i, ([first, second], e)) in levels.rev() {
             let lateral = match self.laterals.as_ref().and_then(|laterals| laterals.get(i)) {
                 Some(conv) => conv.forward(pass, e),
                 None => e.clone(),
@@ -68,9 +72,20 @@ impl<E: Scalar, D: Backend<E>> Decoder<E, D> {
             };
             let d = first.forward(pass, &joined);
             let d = second.forward(pass, &d);
-            pass.note(&format!("d{}", i + 1), &d);
+            pass.note(&format!("d{}", i + self.finest), &d);
             coarser = Some(d);
         }
         coarser
     }
+}
+
+/// Number of the finest level.
+fn finest(config: &Config) -> usize {
+    usize::from(config.out_stride == 4)
+}
+
+/// Widths of the stem and of the four stages.
+fn encoder_widths(config: &Config) -> [usize; 5] {
+    let [a, b, c, d] = config.encoder_widths;
+    [config.encoder_stem, a, b, c, d]
 }

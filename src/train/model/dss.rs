@@ -15,14 +15,14 @@ pub struct Dss<E, D: Storage<E>> {
     store: Store<E, D>,
     encoder: MaxVit<E, D>,
     decoder: Decoder<E, D>,
-    neck_depth: [ConvNorm<E, D>; 2],
-    neck_semantics: [ConvNorm<E, D>; 2],
+    neck_depth: Vec<ConvNorm<E, D>>,
+    neck_semantics: Vec<ConvNorm<E, D>>,
     exchange: Exchange<E, D>,
     head_depth: DepthHead<E, D>,
     head_semantics: SemanticsHead<E, D>,
 }
 
-/// What the network says, at a quarter of the picture's resolution.
+/// What the network says, at 1 / `decoder.out_stride` of the picture's resolution.
 #[derive(Debug, Clone)]
 pub struct Outputs<E, D: Storage<E>> {
     /// Depth in metres `[B, 1, H/4, W/4]`.
@@ -66,7 +66,8 @@ impl<E: Scalar, D: Backend<E>> Dss<E, D> {
         let mut neck = |task: &str| {
             let (inputs, c) = (Decoder::<E, D>::width(&config), config.channels);
             let mut place = place.at(format_args!("neck.{task}"));
-            [ConvNorm::new(place.at(0), inputs, c, 3), ConvNorm::new(place.at(1), c, c, 3)]
+            let layer = |i| ConvNorm::new(place.at(i), if i == 0 { inputs } else { c }, c, 3);
+            (0..config.neck_layers).map(layer).collect()
         };
         let (neck_depth, neck_semantics) = (neck("depth"), neck("semantics"));
         let exchange = Exchange::new(place.at("exchange"), &config);
@@ -98,10 +99,8 @@ impl<E: Scalar, D: Backend<E>> Dss<E, D> {
     pub fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, x: &Map<E, D>) -> Outputs<E, D> {
         let encoded = self.encoder.forward(pass, x);
         let Some(d1) = self.decoder.forward(pass, &encoded) else { unreachable!("the encoder has four stages") };
-        let [f_d, f_s] = [&self.neck_depth, &self.neck_semantics].map(|[first, second]| {
-            let f = first.forward(pass, &d1);
-            second.forward(pass, &f)
-        });
+        let [f_d, f_s] = [&self.neck_depth, &self.neck_semantics]
+            .map(|layers| layers.iter().fold(d1.clone(), |f, layer| layer.forward(pass, &f)));
         pass.note("f_d", &f_d);
         pass.note("f_s", &f_s);
         let (f_d, f_s) = self.exchange.forward(pass, &f_d, &f_s);
@@ -116,12 +115,12 @@ impl<E: Scalar, D: Backend<E>> Dss<E, D> {
 
     /// Depth in metres at the resolution of the picture.
     pub fn full_depth<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, outputs: &Outputs<E, D>) -> Map<E, D> {
-        self.enlarged(pass, &outputs.depth, 4)
+        self.enlarged(pass, &outputs.depth, self.config.out_stride)
     }
 
     /// Logits at the resolution of the picture.
     pub fn full_logits<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, outputs: &Outputs<E, D>) -> Map<E, D> {
-        self.enlarged(pass, &outputs.logits, 4)
+        self.enlarged(pass, &outputs.logits, self.config.out_stride)
     }
 
     fn enlarged<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, x: &Map<E, D>, factor: usize) -> Map<E, D> {
@@ -166,10 +165,10 @@ impl<E: Scalar, D: Backend<E>> Dss<E, D> {
         outputs: &Outputs<E, D>,
         labels: &[u8],
     ) -> Result<Number<E, D>, LabelError> {
-        let stride = self.config.sem_loss_stride;
+        let (stride, out) = (self.config.sem_loss_stride, self.config.out_stride);
         let (_, _, h, w) = *outputs.logits.shape();
-        let logits = self.enlarged(pass, &outputs.logits, 4 / stride);
-        op::cross_entropy(&mut pass.tape, &logits, &sampled(labels, (4 * h, 4 * w), stride))
+        let logits = self.enlarged(pass, &outputs.logits, out / stride);
+        op::cross_entropy(&mut pass.tape, &logits, &sampled(labels, (out * h, out * w), stride))
     }
 }
 
@@ -182,6 +181,7 @@ fn sampled(labels: &[u8], (h, w): (usize, usize), stride: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::model::DecoderWidths;
 
     #[test]
     fn labels_are_sampled_in_the_middle_of_every_cell() {
@@ -190,5 +190,34 @@ mod tests {
         assert_eq!(sampled(&labels, (4, 8), 2), [9, 11, 13, 15, 25, 27, 29, 31, 41, 43, 45, 47, 57, 59, 61, 63]);
         assert_eq!(sampled(&labels, (8, 8), 4), [18, 22, 50, 54]);
         assert_eq!(sampled(&labels, (8, 8), 1), labels);
+    }
+
+    /// dss.md section 5: one more level, that takes the stem's output.
+    #[test]
+    fn at_stride_2_there_is_one_level_more() {
+        use dfdx::tensor::{Cpu, TensorFromVec};
+        let nano = || Config::named("dss-nano").unwrap().for_size((32, 64));
+        let input = Cpu::default().tensor_from_vec(vec![0.3; 3 * 32 * 64], (1, 3, 32, 64));
+        let size = |config: Config| {
+            let network: Dss<f32, Cpu> = Dss::new(Cpu::default(), config, 1).unwrap();
+            let mut pass = Pass::evaluation();
+            let outputs = network.forward(&mut pass, &input);
+            assert_eq!(*network.full_depth(&mut pass, &outputs).shape(), (1, 1, 32, 64));
+            let target = Target { depth: Some(&[2.0; 32 * 64]), labels: Some(&[3; 32 * 64]) };
+            let losses = network.losses(&mut pass, &outputs, target).unwrap();
+            assert!(losses.total.as_vec()[0].is_finite());
+            (*outputs.logits.shape(), network.store().parameter_count())
+        };
+        let (shape, usual) = size(nano());
+        assert_eq!(shape, (1, 150, 8, 16));
+        let (shape, more) = size(Config { out_stride: 2, ..nano() });
+        assert_eq!(shape, (1, 150, 16, 32));
+        // lateral.0 from 16 to 32 channels; level.0 from 64 and from 32 to 32, each with a norm.
+        assert_eq!(more - usual, (16 * 32 + 32) + (9 * 64 * 32 + 64) + (9 * 32 * 32 + 64));
+        let (shape, _) = size(Config { out_stride: 2, decoder_widths: DecoderWidths::Mirror, ..nano() });
+        assert_eq!(shape, (1, 150, 16, 32));
+        // A third convolution of either neck.
+        let (_, more) = size(Config { neck_layers: 3, ..nano() });
+        assert_eq!(more - usual, 2 * (9 * 32 * 32 + 64));
     }
 }

@@ -55,11 +55,11 @@ impl<E: Scalar, D: Backend<E>> MaxVit<E, D> {
         Self { stem, stages }
     }
 
-    /// The outputs of the four stages, at strides 4, 8, 16 and 32.
+    /// The outputs of the stem and of the four stages, at strides 2, 4, 8, 16 and 32.
     pub fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, x: &Map<E, D>) -> Vec<Map<E, D>> {
         let mut x = self.stem.forward(pass, x);
         pass.note("e0", &x);
-        let mut outputs = Vec::new();
+        let mut outputs = vec![x.clone()];
         for (i, stage) in self.stages.iter().enumerate() {
             for (j, block) in stage.iter().enumerate() {
                 x = block.forward(pass, &x, &format!("stages.{i}.blocks.{j}"));

@@ -1,6 +1,7 @@
 //! The networks.
 
 mod config;
+mod cost;
 mod decoder;
 mod dss;
 mod exchange;
@@ -10,6 +11,7 @@ mod maxvit;
 mod weights;
 
 pub use config::{Config, ConfigError, DecoderWidths, ExchangeKind, Fused, NAMES, Residual};
+pub use cost::{Cost, Part};
 pub use decoder::Decoder;
 pub use dss::{Dss, Losses, Outputs, Target};
 pub use exchange::{Exchange, FeatureExchange};

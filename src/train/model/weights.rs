@@ -249,3 +249,101 @@ pub fn serialize(
     SafeTensors::deserialize(&bytes)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::model::Dss;
+    use dfdx::tensor::Cpu;
+
+    type File = Vec<(String, Vec<usize>, Vec<f32>)>;
+
+    fn nano(size: (usize, usize), seed: u64) -> Dss<f32, Cpu> {
+        Dss::new(Cpu::default(), Config::named("dss-nano").unwrap().for_size(size), seed).unwrap()
+    }
+
+    /// The encoder as timm writes it: no prefix, the classifier and the counters besides (maxvit.md section 4).
+    fn timm(network: &Dss<f32, Cpu>) -> File {
+        let mut file: File = Vec::new();
+        for (name, shape, values) in tensors(network.store()) {
+            let Some(name) = name.strip_prefix("encoder.") else { continue };
+            if let Some(norm) = name.strip_suffix("running_var") {
+                file.push((format!("{norm}num_batches_tracked"), vec![], vec![7.0]));
+            }
+            file.push((name.to_owned(), shape, values));
+        }
+        file.push(("head.norm.weight".into(), vec![128], vec![1.0; 128]));
+        file.push(("head.pre_logits.fc.weight".into(), vec![2, 128], vec![1.0; 256]));
+        file.push(("head.fc.bias".into(), vec![1000], vec![0.0; 1000]));
+        file
+    }
+
+    fn bytes(file: File) -> Vec<u8> {
+        serialize(file, &Config::named("dss-nano").unwrap(), BTreeMap::new()).unwrap()
+    }
+
+    fn values(network: &Dss<f32, Cpu>, name: &str) -> Vec<f32> {
+        network.store().by_name()[name].values()
+    }
+
+    #[test]
+    fn an_export_of_timm_fills_the_encoder_alone() {
+        let (theirs, ours) = (nano((64, 96), 1), nano((64, 96), 2));
+        let head = values(&ours, "head.depth.out.weight");
+        load(ours.store(), &bytes(timm(&theirs)), &[]).unwrap();
+        for entry in ours.store().entries().iter().filter(|entry| entry.name.starts_with("encoder.")) {
+            assert_eq!(entry.values(), values(&theirs, &entry.name), "{}", entry.name);
+        }
+        assert_eq!(values(&ours, "head.depth.out.weight"), head, "everything else stays");
+        // A feature extractor writes stages_0 for stages.0.
+        let ours = nano((64, 96), 3);
+        let renamed = timm(&theirs).into_iter().map(|(name, s, v)| (name.replace("stages.", "stages_"), s, v));
+        load(ours.store(), &bytes(renamed.collect()), &[]).unwrap();
+        let name = "encoder.stages.2.blocks.1.attn_grid.mlp.fc2.weight";
+        assert_eq!(values(&ours, name), values(&theirs, name));
+    }
+
+    #[test]
+    fn tables_of_another_window_are_resized() {
+        // Windows of 4 x 6 and of 2 x 3: tables of 7 x 11 and 3 x 5 for each head.
+        let (theirs, ours) = (nano((128, 192), 1), nano((64, 96), 2));
+        let name = "stages.1.blocks.0.attn_block.attn.rel_pos.relative_position_bias_table";
+        let mut file = timm(&theirs);
+        let table = file.iter_mut().find(|(n, ..)| n == name).unwrap();
+        assert_eq!(table.1, [2, 7, 11]);
+        table.2 = (0..2 * 77).map(|i| if i < 77 { (i / 11) as f32 } else { 100.0 + (i % 11) as f32 }).collect();
+        load(ours.store(), &bytes(file), &[]).unwrap();
+        let found = values(&ours, &format!("encoder.{name}"));
+        // Row i of 3 reads (i + 0.5) 7 / 3 - 0.5 = 2/3, 3, 16/3; column j of 5 reads (j + 0.5) 11 / 5 - 0.5 = 0.6, 2.8, 5, 7.2, 9.4.
+        let expected = [2.0 / 3.0, 3.0, 16.0 / 3.0].iter().flat_map(|row| [*row; 5]);
+        let expected = expected.chain([100.6, 102.8, 105.0, 107.2, 109.4].repeat(3));
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_and_changes_nothing() {
+        let (theirs, ours) = (nano((64, 96), 1), nano((64, 96), 2));
+        let before = values(&ours, "encoder.stem.conv1.weight");
+        let named = |change: &dyn Fn(&mut File)| {
+            let mut file = timm(&theirs);
+            change(&mut file);
+            load(ours.store(), &bytes(file), &[]).unwrap_err().to_string()
+        };
+        let proj = "stages.0.blocks.0.attn_block.attn.proj.bias";
+        let lacking = named(&|file| file.retain(|(name, ..)| name != proj));
+        assert!(lacking.contains(&format!("`encoder.{proj}` is missing")), "{lacking}");
+        let unknown = named(&|file| file.push(("stages.4.norm.weight".into(), vec![1], vec![1.0])));
+        assert!(unknown.contains("`encoder.stages.4.norm.weight` belongs to no layer"), "{unknown}");
+        let shape = named(&|file| file.iter_mut().filter(|(n, ..)| n == proj).for_each(|t| t.1 = vec![4, 4]));
+        assert!(shape.contains(&format!("`encoder.{proj}` has the shape [4, 4], the network needs [16]")), "{shape}");
+        // Of another number of heads: no window of any size makes that.
+        let table = "stages.0.blocks.0.attn_grid.attn.rel_pos.relative_position_bias_table";
+        let heads = named(&|file| file.iter_mut().filter(|(n, ..)| n == table).for_each(|t| t.1 = vec![3, 5, 1]));
+        assert!(heads.contains(&format!("`encoder.{table}` has the shape [3, 5, 1]")), "{heads}");
+        let nan = named(&|file| file.iter_mut().filter(|(n, ..)| n == proj).for_each(|t| t.2[3] = f32::NAN));
+        assert!(nan.contains("not finite"), "{nan}");
+        assert_eq!(values(&ours, "encoder.stem.conv1.weight"), before);
+    }
+}

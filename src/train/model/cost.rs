@@ -1,0 +1,230 @@
+//! What a network costs: multiply-adds and memory, told from the names and shapes of its tensors.
+//!
+//! A weight of a convolution or a linear map does its multiplications once at every position of the map it makes, so the cost of a
+//! layer is the number of its weights times the positions; the place of a map in the network is in the name (parameters.md). What
+//! attention multiplies besides is told by its bias table, whose sides are twice those of the window.
+
+use dfdx::tensor::Storage;
+
+use super::{Config, Dss};
+use crate::train::nn::{Entry, Role};
+use crate::train::op::{Backend, Scalar};
+
+/// One part of a network: a block of the encoder, a level of the decoder, a layer of the exchange, a head.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Part {
+    /// The beginning of the names of its tensors.
+    pub name: String,
+    /// Channels, rows and columns of what it makes.
+    pub output: [usize; 3],
+    /// Trained values.
+    pub parameters: usize,
+    /// Multiply-adds for one picture.
+    pub multiply_adds: u64,
+    /// Values of the maps it makes for one picture, as training keeps them.
+    pub activations: u64,
+}
+
+/// The cost of a whole network for one picture.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Cost {
+    /// In the order in which they are run.
+    pub parts: Vec<Part>,
+    /// Trained values.
+    pub parameters: usize,
+    /// Values of running statistics.
+    pub buffers: usize,
+    /// Multiply-adds for one picture.
+    pub multiply_adds: u64,
+    /// Values of all maps for one picture.
+    pub activations: u64,
+    /// Values of the largest two neighbouring maps, which evaluation needs at once.
+    pub largest: u64,
+}
+
+impl Cost {
+    /// Counts.
+    pub fn of<E: Scalar, D: Backend<E> + Storage<E>>(network: &Dss<E, D>) -> Self {
+        let size = network.config().input_size;
+        let mut parts: Vec<Part> = Vec::new();
+        let (mut buffers, mut largest) = (0, 0);
+        for entry in network.store().entries() {
+            if entry.role == Role::Buffer {
+                buffers += entry.len();
+                continue;
+            }
+            let name = part_of(&entry.name);
+            let found = parts.iter().position(|part| part.name == name);
+            let at = found.unwrap_or_else(|| {
+                parts.push(Part {
+                    name: name.to_owned(),
+                    output: [0; 3],
+                    parameters: 0,
+                    multiply_adds: 0,
+                    activations: 0,
+                });
+                parts.len() - 1
+            });
+            let Some(part) = parts.get_mut(at) else { continue };
+            let of_tensor = Tensor::of(entry, network.config());
+            part.parameters += entry.len();
+            part.multiply_adds += of_tensor.multiply_adds;
+            part.activations += of_tensor.activations;
+            if let Some(output) = of_tensor.output {
+                part.output = output;
+            }
+            largest = largest.max(2 * of_tensor.activations);
+        }
+        let (h, w) = size;
+        let full = ((network.config().classes + 1) * h * w) as u64;
+        Self {
+            parameters: parts.iter().map(|part| part.parameters).sum(),
+            multiply_adds: parts.iter().map(|part| part.multiply_adds).sum(),
+            activations: parts.iter().map(|part| part.activations).sum(),
+            largest: largest.max(full),
+            buffers,
+            parts,
+        }
+    }
+
+    /// Bytes that evaluation of `batch` pictures at once needs: weights and the largest maps.
+    #[must_use]
+    pub fn evaluation_bytes(&self, batch: usize) -> u64 {
+        4 * ((self.parameters + self.buffers) as u64 + batch as u64 * self.largest)
+    }
+
+    /// Bytes that training with batches of `batch` pictures needs: weights, gradients and two moments, and all maps.
+    #[must_use]
+    pub fn training_bytes(&self, batch: usize) -> u64 {
+        4 * (4 * self.parameters as u64 + self.buffers as u64 + batch as u64 * self.activations)
+    }
+}
+
+/// The part a tensor belongs to.
+fn part_of(name: &str) -> &str {
+    // Components a part's name has, by how it begins.
+    let components = match name.split('.').collect::<Vec<_>>()[..] {
+        ["encoder", "stem", ..] => 2,
+        ["encoder", ..] => 6,
+        ["exchange", _, "layers", ..] => 4,
+        ["decoder" | "exchange", ..] => 3,
+        _ => 2,
+    };
+    let end = name.match_indices('.').nth(components - 1).map_or(name.len(), |(at, _)| at);
+    &name[..end]
+}
+
+/// What one tensor adds to the cost of its part.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tensor {
+    multiply_adds: u64,
+    activations: u64,
+    output: Option<[usize; 3]>,
+}
+
+impl Tensor {
+    fn of<E: Scalar, D: Backend<E> + Storage<E>>(entry: &Entry<E, D>, config: &Config) -> Self {
+        let name = entry.name.as_str();
+        let (h, w) = map_of(name, config);
+        match entry.shape[..] {
+            [heads, rows, columns] => {
+                // Every pixel meets those of its window twice: queries with keys, probabilities with values.
+                let (p, q) = (rows.div_ceil(2), columns.div_ceil(2));
+                let (h, w, channels) = if name.starts_with("exchange.") {
+                    (h.next_multiple_of(p), w.next_multiple_of(q), config.channels)
+                } else {
+                    (h, w, heads * config.encoder_head_size)
+                };
+                let pairs = (h * w * p * q) as u64;
+                Self { activations: heads as u64 * pairs, multiply_adds: 2 * channels as u64 * pairs, output: None }
+            }
+            // A norm, and the activation after it: a map as large as the one it was made from.
+            [channels] if name.contains("norm") && name.ends_with(".weight") => {
+                Self { activations: (channels * h * w) as u64, ..Self::default() }
+            }
+            [outputs, _] | [outputs, _, _, _] => Self {
+                multiply_adds: (entry.len() * h * w) as u64,
+                activations: (outputs * h * w) as u64,
+                output: (h * w > 1).then_some([outputs, h, w]),
+            },
+            _ => Self::default(),
+        }
+    }
+}
+
+/// Rows and columns of the map that a tensor of this name makes.
+fn map_of(name: &str, config: &Config) -> (usize, usize) {
+    if name.contains(".se.") {
+        return (1, 1);
+    }
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    let stride = match name.split('.').collect::<Vec<_>>()[..] {
+        ["encoder", "stem", ..] => 2,
+        // The first block of a stage widens before it shrinks.
+        ["encoder", "stages", i, "blocks", "0", "conv", "pre_norm" | "conv1_1x1" | "norm1", ..] => 2 << number(i),
+        ["encoder", "stages", i, ..] => 4 << number(i),
+        ["decoder", _, i, ..] => 2 << number(i),
+        _ => config.out_stride,
+    };
+    let (h, w) = config.input_size;
+    (h / stride, w / stride)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dfdx::tensor::Cpu;
+
+    fn cost(name: &str, size: (usize, usize)) -> Cost {
+        let network: Dss<f32, Cpu> = Dss::new(Cpu::default(), Config::named(name).unwrap().for_size(size), 0).unwrap();
+        Cost::of(&network)
+    }
+
+    fn sum(cost: &Cost, prefix: &str, of: impl Fn(&Part) -> u64) -> u64 {
+        cost.parts.iter().filter(|part| part.name.starts_with(prefix)).map(of).sum()
+    }
+
+    /// Published for MaxViT-T at 224 x 224: 5.6 G (arXiv 2204.01697, table 2), which timm counts as 5.6 GMACs with the classifier.
+    #[test]
+    fn maxvit_t_costs_what_is_published() {
+        let cost = cost("dss-tiny", (224, 224));
+        let encoder = sum(&cost, "encoder.", |part| part.multiply_adds) as f64 / 1e9;
+        assert!((5.35..5.65).contains(&encoder), "{encoder} G");
+        // parameters.md section 3.
+        assert_eq!(sum(&cost, "encoder.", |part| part.parameters as u64), 30_139_848);
+        assert_eq!((cost.parameters, cost.buffers), (35_626_559, 53_632));
+    }
+
+    /// By hand for 96 x 128, stride 4 = 24 x 32 cells.
+    #[test]
+    fn nano_by_hand() {
+        let cost = cost("dss-nano", (96, 128));
+        let part = |name: &str| cost.parts.iter().find(|part| part.name == name).unwrap();
+        // 3x3 from 3 to 16 and from 16 to 16 channels at 48 x 64.
+        assert_eq!(part("encoder.stem").multiply_adds, (3 * 16 + 16 * 16) * 9 * 48 * 64);
+        assert_eq!(part("encoder.stem").output, [16, 48, 64]);
+        // 1x1 from 16 to 64 at 48 x 64; depthwise, 64 to 16 and squeeze-excite (64 to 4 to 64) at 24 x 32.
+        let mbconv = 16 * 64 * 48 * 64 + 9 * 64 * 768 + 64 * 16 * 768 + 2 * 64 * 4;
+        assert_eq!(part("encoder.stages.0.blocks.0.conv").multiply_adds, mbconv);
+        // qkv, projection, feed-forward: 12 c^2 a cell; each of 768 cells meets the 12 of its window twice, 16 channels.
+        assert_eq!(part("encoder.stages.0.blocks.0.attn_grid").multiply_adds, 768 * (12 * 256 + 2 * 12 * 16));
+        // q, k, v, projection, feed-forward; the map is padded to 28 x 35, windows hold 49.
+        assert_eq!(part("exchange.sgt.layers.1").multiply_adds, 768 * 12 * 1024 + 2 * 28 * 35 * 49 * 32);
+        assert_eq!(part("exchange.dgt.fused").multiply_adds, 768 * (9 * 32 * 128 + 128 * 32));
+        // From 64 and from 32 channels to 32, at 6 x 8.
+        assert_eq!(part("decoder.level.3").multiply_adds, 48 * 9 * (64 + 32) * 32);
+        assert_eq!(part("head.semantics").multiply_adds, 768 * (9 * 32 * 32 + 32 * 150));
+        // Layer by layer in Python from dss.md sections 5, 6 and 14 and maxvit.md section 3, without any name of a tensor.
+        for (prefix, expected) in [
+            ("encoder.", 47_120_896),
+            ("decoder.", 28_827_648),
+            ("neck.", 28_311_552),
+            ("exchange.", 112_956_416),
+            ("head.", 14_413_824),
+        ] {
+            assert_eq!(sum(&cost, prefix, |part| part.multiply_adds), expected, "{prefix}");
+        }
+        assert_eq!((cost.parameters, cost.multiply_adds), (1_179_061, 231_630_336));
+        assert!(cost.parts.iter().all(|part| part.multiply_adds > 0 && part.output[0] > 0), "{:?}", cost.parts);
+    }
+}
