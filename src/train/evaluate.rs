@@ -1,121 +1,185 @@
 //! A network against the truth of sets.
 
-use dfdx::shapes::HasShape;
+use serde::Serialize;
 
-use super::data::{Batch, Batching, Data, DataError};
 use super::metric::{Average, Confusion, Flip, Picture, Protocol, Scores, average, mirror_average};
 use super::model::Dss;
-use super::nn::Pass;
-use super::op::{Backend, Map};
-use crate::sample::{Semantics, Size};
-use serde::Serialize;
+use super::op::Backend;
+use super::predict::{Input, Prediction, normalised, predict_input};
+use crate::label::{LabelSpace, NoTable, Remap};
+use crate::sample::{IGNORE, Sample, Semantics};
+use crate::shard::{Set, SetError};
+
+/// Depths up to which metrics are given besides, in metres.
+pub const RANGES: [u8; 3] = [4, 6, 8];
+
+/// What is evaluated, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// The pixels that count.
+    pub protocol: Protocol,
+    /// How predictions for a picture and its mirror image are joined, if at all.
+    pub flip: Option<Flip>,
+    /// The classes that truth and prediction are both carried to; none for those of the first set that has labels.
+    pub score: Option<LabelSpace>,
+}
 
 /// What came of an evaluation.
 #[derive(Debug, Clone, Serialize)]
 pub struct Evaluation {
     /// Depth over all pixels.
     pub full: Average,
-    /// Depth up to 4, 6 and 8 metres.
-    pub ranges: Vec<(f32, Average)>,
-    /// Semantics; none when the sets have no labels.
-    pub semantics: Option<Scores>,
+    /// Depth up to each of [`RANGES`].
+    pub ranges: Vec<(u8, Average)>,
+    /// Semantics, and in which classes; none when the sets have no labels.
+    pub semantics: Option<(LabelSpace, Scores)>,
 }
 
-/// What a network says of one picture, at the resolution of its input.
-#[derive(Debug, Clone)]
-pub struct Prediction {
-    /// Metres.
-    pub depth: Vec<f32>,
-    /// Classes.
-    pub classes: Vec<u8>,
-    /// Rows and columns.
-    pub size: (usize, usize),
+/// An evaluation that cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// A sample that cannot be read.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// Labels that cannot be carried to the classes asked for.
+    #[error(transparent)]
+    Labels(#[from] NoTable),
+    /// No sample at all.
+    #[error("the sets hold no sample to evaluate")]
+    Empty,
 }
 
-/// Runs a network on one normalised picture `[1, 3, H, W]`.
-pub fn predict<D: Backend<f32>>(network: &Dss<f32, D>, input: &Map<f32, D>) -> Prediction {
-    let mut pass = Pass::evaluation();
-    let outputs = network.forward(&mut pass, input);
-    let depth = network.full_depth(&mut pass, &outputs).as_vec();
-    let logits = network.full_logits(&mut pass, &outputs);
-    let (_, classes, h, w) = *logits.shape();
-    let mut values = vec![0.0; classes * h * w];
-    logits.copy_into(&mut values);
-    let mut best = vec![(f32::NEG_INFINITY, 0u8); h * w];
-    for (class, plane) in (0..=u8::MAX).zip(values.chunks_exact(h * w)) {
-        for (best, value) in best.iter_mut().zip(plane) {
-            if *value > best.0 {
-                *best = (*value, class);
-            }
-        }
+/// One sample that was evaluated.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// How many were before it.
+    pub index: usize,
+    /// Its name.
+    pub key: &'a str,
+    /// The truth.
+    pub truth: &'a Sample,
+    /// What the network said, at the resolution of its input.
+    pub prediction: &'a Prediction,
+    /// True classes and the network's, as they were scored; none without labels.
+    pub classes: Option<[Semantics; 2]>,
+    /// Its metrics.
+    pub picture: &'a Picture,
+}
+
+/// Metrics of pictures as they come, over all depths and up to each of [`RANGES`].
+#[derive(Debug, Default)]
+pub struct Tally {
+    full: Vec<Picture>,
+    near: [Vec<Picture>; RANGES.len()],
+}
+
+impl Tally {
+    /// Counts a picture: depth maps in metres, each with its rows and columns.
+    pub fn add(
+        &mut self,
+        protocol: &Protocol,
+        prediction: (&[f32], usize, usize),
+        truth: (&[f32], usize, usize),
+    ) -> Picture {
+        let prepared = protocol.prepare(prediction, truth);
+        let near = self.near.iter_mut().zip(RANGES);
+        near.for_each(|(list, limit)| list.push(prepared.evaluate_to(f32::from(limit))));
+        let picture = prepared.evaluate();
+        self.full.push(picture);
+        picture
     }
-    Prediction { depth, classes: best.into_iter().map(|(_, class)| class).collect(), size: (h, w) }
+
+    /// The averages over all depths, and up to each limit.
+    pub fn averages(&self) -> (Average, Vec<(u8, Average)>) {
+        (average(&self.full), RANGES.into_iter().zip(&self.near).map(|(limit, list)| (limit, average(list))).collect())
+    }
 }
 
-/// Evaluates a network on every sample of `data`; `told` is called after each.
+/// Carries every class id of a label map; ids the table does not list have no class.
+#[derive(Debug, Clone)]
+pub struct Carrier([u8; 256]);
+
+impl Carrier {
+    /// From `from` to `to`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no table.
+    pub fn new(from: LabelSpace, to: LabelSpace) -> Result<Self, NoTable> {
+        let table = Remap::between(from, to)?;
+        Ok(Self(std::array::from_fn(|id| table.id(id as u32).unwrap_or(IGNORE))))
+    }
+
+    /// Applies it.
+    #[must_use]
+    pub fn apply(&self, labels: &Semantics) -> Semantics {
+        Semantics::new(labels.values().mapv(|id| self.0[usize::from(id)]))
+    }
+}
+
+/// Evaluates a network on every sample of `sets`; `told` is called after each.
 ///
 /// # Errors
 ///
-/// A sample that cannot be read.
+/// A sample that cannot be read, labels that cannot be carried to the classes of the score.
 pub fn evaluate<D: Backend<f32>>(
     network: &Dss<f32, D>,
-    data: &Data,
-    protocol: &Protocol,
-    flip: Option<Flip>,
-    mut told: impl FnMut(usize),
-) -> Result<Evaluation, DataError> {
-    const RANGES: [f32; 3] = [4.0, 6.0, 8.0];
-    let config = network.config();
-    let (h, w) = config.input_size;
-    let batching = Batching {
-        size: config.input_size,
-        mean: config.input_mean,
-        std: config.input_std,
-        batch: 1,
-        flip: 0.0,
-        seed: 0,
-        strict: true,
-    };
-    let mut pictures: Vec<Picture> = Vec::new();
-    let mut near: [Vec<Picture>; 3] = Default::default();
-    let (mut confusion, mut labelled) = (Confusion::default(), false);
-    for index in 0..data.len() {
-        let (sample, _) = data.sample(index)?;
-        let run = |mirrored: bool| {
-            let mut batch = Batch::empty(0);
-            batching.push(&mut batch, &sample, mirrored);
-            predict(network, &network.device().tensor_from_vec(batch.input, (1, 3, h, w)))
-        };
-        let mut prediction = run(false);
-        if let Some(flip) = flip {
-            prediction.depth = mirror_average(&prediction.depth, &run(true).depth, w, protocol.range, flip);
+    sets: &[Set],
+    rules: &Rules,
+    mut told: impl FnMut(&Seen),
+) -> Result<Evaluation, EvaluateError> {
+    let protocol = &rules.protocol;
+    let space = rules.score.or_else(|| sets.iter().find_map(|set| set.spec().label_space));
+    let said = space.map(|space| Carrier::new(LabelSpace::Ade20k150, space)).transpose()?;
+    // Before the first picture: a table that lacks is not found out after an hour.
+    let true_ones = sets.iter().map(|set| {
+        let own = set.spec().label_space.zip(space);
+        own.map(|(own, space)| Carrier::new(own, space)).transpose()
+    });
+    let true_ones = true_ones.collect::<Result<Vec<_>, _>>()?;
+    let (mut tally, mut confusion, mut labelled, mut index) = (Tally::default(), Confusion::default(), false, 0);
+    for (set, of_truth) in sets.iter().zip(&true_ones) {
+        for row in set.rows() {
+            let sample = set.sample(row)?;
+            let key = set.records().get(row).map_or("", |record| record.entry.key.as_str());
+            let prediction = predicted(network, &sample, rules);
+            let size = sample.image.size();
+            let truth: Vec<f32> = sample.depth.metres().iter().copied().collect();
+            let (h, w) = prediction.size;
+            let picture = tally.add(protocol, (&prediction.depth, h, w), (&truth, size.height, size.width));
+            let classes = match (&sample.semantics, of_truth, &said) {
+                (Some(truth), Some(of_truth), Some(said)) => {
+                    Some([of_truth.apply(truth), said.apply(&prediction.classes_at(size))])
+                }
+                _ => None,
+            };
+            if let Some([truth, said]) = &classes {
+                labelled = true;
+                confusion.add_maps(said, truth);
+            }
+            told(&Seen { index, key, truth: &sample, prediction: &prediction, classes, picture: &picture });
+            index += 1;
         }
-        let truth: Vec<f32> = sample.depth.metres().iter().copied().collect();
-        let size = sample.image.size();
-        let prepared = protocol.prepare((&prediction.depth, h, w), (&truth, size.height, size.width));
-        pictures.push(prepared.evaluate());
-        near.iter_mut().zip(RANGES).for_each(|(list, limit)| list.push(prepared.evaluate_to(limit)));
-        if let Some(truth) = &sample.semantics {
-            labelled = true;
-            let classes = enlarged(&prediction, size);
-            let truth: Vec<u8> = truth.values().iter().copied().collect();
-            confusion.add(&classes, &truth);
-        }
-        told(index + 1);
     }
-    Ok(Evaluation {
-        full: average(&pictures),
-        ranges: RANGES.into_iter().zip(&near).map(|(limit, list)| (limit, average(list))).collect(),
-        semantics: labelled.then(|| confusion.scores()),
-    })
+    if index == 0 {
+        return Err(EvaluateError::Empty);
+    }
+    let (full, ranges) = tally.averages();
+    let semantics = space.filter(|_| labelled).map(|space| (space, confusion.scores()));
+    Ok(Evaluation { full, ranges, semantics })
 }
 
-/// Classes at another size, nearest.
-fn enlarged(prediction: &Prediction, size: Size) -> Vec<u8> {
-    let (h, w) = prediction.size;
-    let map = ndarray::Array2::from_shape_vec((h, w), prediction.classes.clone());
-    match map {
-        Ok(map) => Semantics::new(map).resize_nearest(size).values().iter().copied().collect(),
-        Err(_) => Vec::new(),
+/// What the network says of a sample, mirror averaging included.
+fn predicted<D: Backend<f32>>(network: &Dss<f32, D>, sample: &Sample, rules: &Rules) -> Prediction {
+    let run = |image: crate::sample::Image| {
+        let (values, size) = (normalised(&image, network.config()), network.config().input_size);
+        predict_input(network, &Input { image, values, size })
+    };
+    let mut prediction = run(sample.image.clone());
+    if let Some(flip) = rules.flip {
+        let mirrored = run(sample.image.mirror());
+        let (range, width) = (rules.protocol.range, prediction.size.1);
+        prediction.depth = mirror_average(&prediction.depth, &mirrored.depth, width, range, flip);
     }
+    prediction
 }

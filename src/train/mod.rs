@@ -2,8 +2,8 @@
 //!
 //! [`op`] holds differentiable operations the engine lacks, [`nn`] layers with parameters made of them, [`model`] the networks.
 //! [`data`], [`mixing`] and [`loader`] make batches of sets, [`trainer`] learns from them as [`settings`] say, with [`optim`] and
-//! [`schedule`]; [`checkpoint`] keeps a run; [`device`] is where it all runs and [`self_test`] whether it can, [`metric`]
-//! measures depth and semantics of any origin, [`evaluate`] those of a network.
+//! [`schedule`]; [`checkpoint`] keeps a run; [`device`] is where it all runs and [`self_test`] whether it can. [`predict`] says
+//! what a network makes of a picture, [`metric`] measures depth and semantics of any origin, [`evaluate`] those of a network.
 
 pub mod checkpoint;
 pub mod data;
@@ -17,6 +17,7 @@ pub mod model;
 pub mod nn;
 pub mod op;
 pub mod optim;
+pub mod predict;
 pub mod report;
 pub mod schedule;
 pub mod self_test;

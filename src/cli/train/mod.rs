@@ -3,6 +3,9 @@
 mod doctor;
 mod eval;
 mod metrics;
+mod network;
+mod page;
+mod predict;
 mod run;
 mod summary;
 
@@ -24,7 +27,7 @@ use super::output::Output;
     args_conflicts_with_subcommands = true,
     after_help = "\
 Exit codes: 0 done; 1 done, with findings (samples that could not be read, stopped early); 2 usage; 3 failed.
-Begin with:  sdtrain shards/   then   sdtrain eval runs/last shards/"
+Begin with:  sdtrain shards/   then   sdtrain eval runs/last shards/   and   sdtrain predict runs/last picture.jpg"
 )]
 pub(super) struct Sdtrain {
     #[command(flatten)]
@@ -41,6 +44,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Evaluate a trained network on sets
     Eval(eval::Args),
+    /// Say depth and classes of pictures
+    Predict(predict::Args),
     /// Evaluate depth maps of any program against the truth
     Metrics(metrics::Args),
     /// Say what a network is made of
@@ -67,6 +72,7 @@ fn dispatch(arguments: Sdtrain, output: &Output) -> Result<Exit> {
         None => arguments.train.run(output),
         Some(Command::Doctor(arguments)) => arguments.run(output),
         Some(Command::Eval(arguments)) => arguments.run(output),
+        Some(Command::Predict(arguments)) => arguments.run(output),
         Some(Command::Metrics(arguments)) => arguments.run(output),
         Some(Command::Summary(arguments)) => arguments.run(output),
     }

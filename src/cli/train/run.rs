@@ -121,7 +121,7 @@ impl Args {
         let evaluation = match validation {
             Some(sets) => {
                 let protocol = eval::protocol("full", None, Some(self.d_max as f32), false)?;
-                Some(self.evaluate(&trainer, sets, &protocol)?)
+                Some(self.evaluate(&trainer, &sets, protocol)?)
             }
             None => None,
         };
@@ -247,11 +247,10 @@ impl Args {
     fn evaluate<D: Backend<f32>>(
         &self,
         trainer: &Trainer<D>,
-        sets: Vec<Set>,
-        protocol: &Protocol,
+        sets: &[Set],
+        protocol: Protocol,
     ) -> Result<(String, serde_json::Value)> {
-        let data = Data::new(sets)?;
-        let (text, value) = eval::report(trainer.network(), &data, protocol, None)?;
+        let (text, value) = eval::report(trainer.network(), sets, protocol)?;
         crate::file::write_atomically(&self.out.join("eval.json"), serde_json::to_string_pretty(&value)?.as_bytes())?;
         Ok((text, value))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::sample::IGNORE;
+use crate::sample::{IGNORE, Semantics};
 
 /// Counts of (true class, predicted class) over any number of pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Scores {
 }
 
 impl Confusion {
-    /// Counts a picture; pixels without a true class are left out.
+    /// Counts a picture; pixels without a true class are left out, and a prediction of 255 (no class) is wrong everywhere.
     ///
     /// # Panics
     ///
@@ -53,6 +53,16 @@ impl Confusion {
         }
     }
 
+    /// As [`Self::add`], of two label maps.
+    ///
+    /// # Panics
+    ///
+    /// When their sizes differ.
+    pub fn add_maps(&mut self, prediction: &Semantics, truth: &Semantics) {
+        let bytes = |map: &Semantics| map.values().iter().copied().collect::<Vec<u8>>();
+        self.add(&bytes(prediction), &bytes(truth));
+    }
+
     /// The metrics of everything counted.
     pub fn scores(&self) -> Scores {
         let of_truth = |k: usize| self.counts[k * 256..][..256].iter().sum::<u64>();
@@ -60,7 +70,7 @@ impl Confusion {
         let total: u64 = self.counts.iter().sum();
         let right: u64 = (0..256).map(|k| self.counts[k * 257]).sum();
         let (mut iou, mut present, mut weighted) = (BTreeMap::new(), Vec::new(), 0.0);
-        for k in 0..=IGNORE {
+        for k in 0..IGNORE {
             let (i, t) = (usize::from(k), of_truth(usize::from(k)));
             let union = t + of_prediction(i) - self.counts[i * 257];
             if union > 0 {

@@ -1,0 +1,58 @@
+//! Which trained network a command runs.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::run::weights_of;
+use crate::cli::exit::Usage;
+use crate::file;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::device::DeviceName;
+use crate::train::model::{Config, Dss};
+use crate::train::op::Backend;
+
+/// Options of every command that runs a network.
+#[derive(Debug, clap::Args)]
+pub(super) struct NetworkArgs {
+    /// The network of a file that does not say it: dss-nano, dss-tiny, dss-small, dss-base or dss-large
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Rows and columns the pictures are resized to, multiples of 32 [default: as in training]
+    #[arg(long, value_name = "HxW", value_parser = super::size)]
+    size: Option<(usize, usize)>,
+    /// Where the network runs: cpu, or cuda:0 and so on
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub(super) device: DeviceName,
+}
+
+impl NetworkArgs {
+    /// The network of the folder of a run, or of a file of weights.
+    pub(super) fn load<D: Backend<f32>>(&self, device: D, run: &Path) -> Result<Dss<f32, D>> {
+        let checkpoint = Checkpoint::read(&weights_of(run))?;
+        let own = checkpoint.config();
+        let config = match (&self.model, own) {
+            (Some(asked), Some(own)) if *asked != own.model => {
+                return Err(Usage(format!("{} is of {}, not of {asked}", run.display(), own.model)).into());
+            }
+            (_, Some(own)) => Some(own.clone()),
+            (Some(asked), None) => Some(Config::named(asked).map_err(|e| Usage(e.to_string()))?),
+            (None, None) => None,
+        };
+        let config = match (config, self.size) {
+            (Some(config), Some(size)) => {
+                let config = config.running_at(size);
+                config.check().map_err(|e| Usage(e.to_string()))?;
+                Some(config)
+            }
+            (config, _) => config,
+        };
+        Ok(checkpoint.network(device, config)?)
+    }
+}
+
+/// Hash of the weights of a run.
+pub(super) fn hash(run: &Path) -> Result<String> {
+    let bytes = file::read_bounded(&weights_of(run), u64::MAX)?;
+    Ok(format!("xxh3-128:{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)))
+}

@@ -1,0 +1,371 @@
+//! What networks say of pictures, and measuring it, through the program.
+#![cfg(feature = "train")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use dfdx::tensor::Cpu;
+use safetensors::SafeTensors;
+use semdepth::train::checkpoint::save_weights;
+use semdepth::train::model::{Config, Dss};
+use serde_json::Value;
+
+fn sdtrain(arguments: &[&str]) -> Output {
+    Command::cargo_bin("sdtrain").unwrap().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A set of made-up rooms.
+fn rooms(folder: &Path, count: usize) -> PathBuf {
+    let out = folder.join("rooms");
+    let arguments = ["synth", "indoor", "--height", "64", "--width", "96", "--quiet", "--count", &count.to_string()];
+    Command::cargo_bin("sdprep").unwrap().args(arguments).arg("--out").arg(&out).assert().success();
+    out
+}
+
+/// Weights of an untrained dss-nano for 64 x 96.
+fn weights(folder: &Path) -> PathBuf {
+    let path = folder.join("nano.safetensors");
+    let config = Config::named("dss-nano").unwrap().for_size((64, 96));
+    let network: Dss<f32, Cpu> = Dss::new(Cpu::default(), config, 1).unwrap();
+    save_weights(&path, &network).unwrap();
+    path
+}
+
+/// An npy file, version 1.0.
+fn npy(path: &Path, descr: &str, shape: &[usize], data: impl IntoIterator<Item = u8>) {
+    let shape: String = shape.iter().map(|n| format!("{n}, ")).collect();
+    let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((dict.len() as u16 + 1).to_le_bytes());
+    bytes.extend(dict.bytes().chain([b'\n']).chain(data));
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn floats(path: &Path, shape: &[usize], values: impl IntoIterator<Item = f32>) {
+    npy(path, "<f4", shape, values.into_iter().flat_map(f32::to_le_bytes));
+}
+
+fn picture(path: &Path, width: u32, height: u32) {
+    image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, 90])).save(path).unwrap();
+}
+
+/// Every intermediate of the golden batch, through npy file and process.
+#[test]
+fn features_are_the_golden_ones() {
+    let Some(root) = common::golden() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let batch = std::fs::read(root.join("nano_input.safetensors")).unwrap();
+    let batch = SafeTensors::deserialize(&batch).unwrap();
+    let input = batch.tensor("input").unwrap();
+    let array = dir.path().join("batch.npy");
+    npy(&array, "<f4", input.shape(), input.data().iter().copied());
+    let (features, out) = (dir.path().join("features.safetensors"), dir.path().join("out"));
+    let weights = root.join("nano_weights.safetensors");
+    let paths = [&weights, &array, &features, &out].map(|path| path.to_str().unwrap());
+    let [weights, array, file, out] = paths;
+    let command = ["predict", "--weights", weights, "--model", "dss-nano", array, "--features", file, "--out", out];
+    let result = json(&sdtrain(&[&command[..], &["--to", "npy,classes", "--json"]].concat()));
+    assert_eq!(result["pictures"].as_array().unwrap().len(), 2);
+
+    let found = std::fs::read(&features).unwrap();
+    let found = SafeTensors::deserialize(&found).unwrap();
+    let golden = std::fs::read(root.join("nano_eval.safetensors")).unwrap();
+    let golden = SafeTensors::deserialize(&golden).unwrap();
+    let values = |file: &SafeTensors, name: &str| -> Vec<f32> {
+        let view = file.tensor(name).unwrap_or_else(|e| panic!("{name}: {e}"));
+        view.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    let close = |what: &str, found: &[f32], expected: &[f32]| {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let size = expected.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        let error = found.iter().zip(expected).fold(0.0f32, |m, (a, b)| m.max((a - b).abs())) / size;
+        assert!(error <= 1e-4, "{what}: {error:e}");
+    };
+    for name in "e1 e2 e3 e4 d4 d3 d2 d1 f_d f_s f_d_out f_s_out depth_quarter logits_quarter depth".split(' ') {
+        assert_eq!(found.tensor(name).unwrap().shape(), golden.tensor(name).unwrap().shape(), "{name}");
+        close(name, &values(&found, name), &values(&golden, name));
+    }
+    assert_eq!(found.tensor("e0").unwrap().shape(), [2, 16, 48, 64]);
+    assert_eq!(found.tensor("logits").unwrap().shape(), [2, 150, 96, 128]);
+    close("input", &values(&found, "input"), &values(&batch, "input"));
+    let (all, plane) = (values(&found, "logits"), 96 * 128);
+    let first_two = [&all[..2 * plane], &all[150 * plane..152 * plane]].concat();
+    close("logits_0_1", &first_two, &values(&golden, "logits_0_1"));
+
+    // The files of each picture: depth as it is, classes but where two logits are all but equal.
+    let (classes, margins) = (golden.tensor("classes").unwrap().data().to_vec(), values(&golden, "class_margin"));
+    for i in 0..2 {
+        let depth = semdepth::source::picture::read_f32(&dir.path().join(format!("out/depth/batch-{i}.npy"))).unwrap();
+        close("depth file", depth.as_slice().unwrap(), &values(&golden, "depth")[i * plane..][..plane]);
+        let ids = semdepth::source::picture::read_u16(&dir.path().join(format!("out/classes/batch-{i}.png"))).unwrap();
+        for (at, id) in ids.iter().enumerate().filter(|(at, _)| margins[i * plane + at] >= 1e-4) {
+            assert_eq!(*id, u16::from(classes[i * plane + at]), "picture {i}, pixel {at}");
+        }
+    }
+}
+
+#[test]
+fn pictures_of_any_size_become_files_of_their_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let (weights, out) = (weights(dir.path()), dir.path().join("out"));
+    let (small, large) = (dir.path().join("small.png"), dir.path().join("large.jpg"));
+    picture(&small, 40, 50);
+    picture(&large, 200, 120);
+    let paths = [&weights, &small, &large, &out].map(|path| path.to_str().unwrap());
+    let [run, small, large, folder] = paths;
+    let all = "npy,png,classes,ply,sheet";
+    let result = json(&sdtrain(&["predict", run, small, large, "--out", folder, "--to", all, "--fx", "100", "--json"]));
+    assert_eq!((&result["pictures"][0]["height"], &result["pictures"][1]["width"]), (&50.into(), &200.into()));
+    assert_eq!(result["steps_per_metre"], 1000.0);
+    for (name, height, width) in [("small", 50, 40), ("large", 120, 200)] {
+        let of = |kind: &str, ending: &str| out.join(kind).join(format!("{name}.{ending}"));
+        let metres = semdepth::source::picture::read_f32(&of("depth", "npy")).unwrap();
+        let steps = semdepth::source::picture::read_u16(&of("depth-png", "png")).unwrap();
+        let classes = semdepth::source::picture::read_u16(&of("classes", "png")).unwrap();
+        assert_eq!((metres.dim(), steps.dim(), classes.dim()), ((height, width), (height, width), (height, width)));
+        assert!(metres.iter().zip(&steps).all(|(m, s)| (m * 1000.0 - f32::from(*s)).abs() < 0.51));
+        assert!(metres.iter().all(|m| (0.001..=10.0).contains(m)) && classes.iter().all(|id| *id < 150));
+        let cloud = std::fs::read(of("cloud", "ply")).unwrap();
+        let header = text(&cloud[..300]);
+        assert!(header.contains(&format!("element vertex {}\n", height * width)), "{header}");
+        let middle = (width as f64 - 1.0) / 2.0;
+        assert!(header.contains(&format!("fx 100 fy 100 cx {middle}")), "{header}");
+    }
+    let sheet = image::open(out.join("sheet.png")).unwrap().to_rgb8();
+    assert!(sheet.width() > 1000 && sheet.pixels().any(|p| p.0 == [32, 34, 38]), "texts and pictures");
+
+    // At another size the window of the attention is another.
+    let double =
+        json(&sdtrain(&["predict", run, small, "--size", "128x192", "--to", "npy", "--out", folder, "--json"]));
+    assert_eq!(double["size"], serde_json::json!([128, 192]));
+}
+
+#[test]
+fn inputs_that_cannot_be_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let weights = weights(dir.path());
+    let run = weights.to_str().unwrap();
+    std::fs::create_dir(path("folder")).unwrap();
+    std::fs::write(path("text.png"), "no picture").unwrap();
+    picture(Path::new(&path("good.png")), 30, 20);
+    floats(Path::new(&path("plane.npy")), &[64, 96], vec![0.0; 64 * 96]);
+    floats(Path::new(&path("odd.npy")), &[1, 3, 64, 64], vec![0.0; 3 * 64 * 64]);
+    floats(Path::new(&path("nan.npy")), &[1, 3, 64, 96], vec![f32::NAN; 3 * 64 * 96]);
+    floats(Path::new(&path("small.npy")), &[1, 3, 64, 96], vec![0.1; 3 * 64 * 96]);
+    floats(Path::new(&path("wide.npy")), &[1, 3, 64, 192], vec![0.1; 3 * 64 * 192]);
+    let (good, out) = (path("good.png"), path("out"));
+    let (features, text_file, far) = (path("f.safetensors"), path("text.png"), path("absent.png"));
+    let check = |arguments: &[&str], code: i32, part: &str| {
+        let output = sdtrain(&[&["predict"], arguments, &["--out", &out]].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(part), "{arguments:?}: {}", text(&output.stderr));
+    };
+    check(&[run], 2, "name the pictures after the run");
+    check(&[run, &path("folder")], 2, "is a folder");
+    check(&[run, &good, &path("good.jpg")], 2, "would both become `good`");
+    check(&[run, &good, "--fov", "180"], 2, "between 0 and 180");
+    check(&[run, &good, "--fx", "0"], 2, "--fx must be above 0");
+    check(&[run, &good, "--to", "png", "--steps-per-metre", "10000"], 2, "6554 at most");
+    check(&[run, &good, "--size", "100x100"], 2, "multiples of 32");
+    check(&["--weights", run, "--model", "dss-tiny", &good], 2, "is of dss-nano");
+    check(&[&good, &good], 3, "good.png");
+    check(&[run, &text_file], 3, "expected PNG, JPEG");
+    check(&[run, &far], 3, "absent.png");
+    check(&[run, &path("plane.npy")], 3, "[N, C, H, W]");
+    check(&[run, &path("odd.npy")], 3, "multiples of 64 and 96");
+    check(&[run, &path("nan.npy")], 3, "not finite");
+    assert!(!Path::new(&out).exists());
+    // One bad file among good ones is a finding.
+    check(&[run, &good, &text_file, "--to", "npy"], 1, "text.png: expected PNG");
+    assert!(Path::new(&out).join("depth/good.npy").is_file());
+    check(
+        &[run, &path("small.npy"), &path("wide.npy"), "--to", "npy", "--features", &features],
+        1,
+        "inputs of one size",
+    );
+}
+
+/// Two pictures of 6 x 8 by formula: `truth/` and `said/` with 16-bit PNG in millimetres, npy in metres, and labels.
+///
+/// The expected values of the two tests below were made with NumPy from the same formulas and the metrics of evaluation.md as
+/// written there, for example
+///
+/// ```python
+/// y, x = np.mgrid[0:6, 0:8]; i = 0 or 1
+/// g = (500 + (37*y + 53*x + 211*i) % 97 * 90) / 1000, 0 where (8*y + x + i) % 9 == 0
+/// d = (400 + (37*y + 53*x + 211*i) % 97 * 88 + (5*y + 3*x + i) % 11 * 60) / 1000
+/// m = (g > 1e-3) & (g < 10); abs_rel = np.mean(np.abs(d[m] - g[m]) / g[m])        # both as float32; mean over i
+/// t = np.full(256, 255); [t.__setitem__(int(r["ade_index"]), int(r["nyu40_id"])) for r in csv.DictReader(open(table))]
+/// np.add.at(C, (t[truth][t[truth] != 255], t[said][t[truth] != 255]), 1)          # id 0 of nyu40 is 255
+/// ```
+fn by_formula(folder: &Path) {
+    for part in ["truth/depth", "truth/image", "truth/labels", "said/depth", "said/image", "said/labels", "said-npy"] {
+        std::fs::create_dir_all(folder.join(part)).unwrap();
+    }
+    for i in 0..2u32 {
+        let base = |x: u32, y: u32| (37 * y + 53 * x + 211 * i) % 97;
+        let truth = |x: u32, y: u32| if (8 * y + x + i).is_multiple_of(9) { 0 } else { 500 + base(x, y) * 90 };
+        let said = |x, y| 400 + base(x, y) * 88 + (5 * y + 3 * x + i) % 11 * 60;
+        let kind = |x, y| ((y + 2 * x + i) % 6) as usize;
+        let true_class = |x, y| [0, 3, 7, 19, 255, 80][kind(x, y)];
+        let said_class = |x: u32, y: u32| {
+            if (x * y + i).is_multiple_of(4) {
+                [3, 0, 57, 2, 8, 80][kind(x, y)]
+            } else {
+                [0, 3, 7, 19, 8, 80][kind(x, y)]
+            }
+        };
+        let depth = |f: &dyn Fn(u32, u32) -> u32| {
+            image::ImageBuffer::<image::Luma<u16>, Vec<u16>>::from_fn(8, 6, |x, y| image::Luma([f(x, y) as u16]))
+        };
+        let labels = |f: &dyn Fn(u32, u32) -> u8| image::GrayImage::from_fn(8, 6, |x, y| image::Luma([f(x, y)]));
+        depth(&truth).save(folder.join(format!("truth/depth/{i}.png"))).unwrap();
+        depth(&said).save(folder.join(format!("said/depth/{i}.png"))).unwrap();
+        labels(&true_class).save(folder.join(format!("truth/labels/{i}.png"))).unwrap();
+        labels(&said_class).save(folder.join(format!("said/labels/{i}.png"))).unwrap();
+        picture(&folder.join(format!("truth/image/{i}.png")), 8, 6);
+        picture(&folder.join(format!("said/image/{i}.png")), 8, 6);
+        let metres = (0..48).map(|at| (f64::from(said(at % 8, at / 8)) / 1000.0) as f32);
+        floats(&folder.join(format!("said-npy/{i}.npy")), &[6, 8], metres);
+    }
+}
+
+fn near(found: &Value, expected: f64, what: &str) {
+    let found = found.as_f64().unwrap_or_else(|| panic!("{what}: {found} is no number"));
+    assert!((found - expected).abs() < 1e-6, "{what}: {found}, expected {expected}");
+}
+
+#[test]
+fn metrics_of_folders_are_those_of_numpy() {
+    let dir = tempfile::tempdir().unwrap();
+    by_formula(dir.path());
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let truth = path("truth/depth");
+    for folder in ["said/depth", "said-npy"] {
+        let run = |more: &[&str]| {
+            json(&sdtrain(&[&["metrics", "--pred", &path(folder), "--gt", &truth, "--json"], more].concat()))
+        };
+        let found = run(&[]);
+        let expected = [
+            ("abs_rel", 0.07700154501436005),
+            ("sq_rel", 0.02355126149007568),
+            ("rms", 0.23077135046168312),
+            ("rms_log", 0.11764444654403802),
+            ("log10", 0.03034449515326636),
+            ("silog", 10.683666843942518),
+            ("d1", 0.9294019933554818),
+            ("d2", 0.9880952380952381),
+            ("d3", 1.0),
+        ];
+        expected.iter().for_each(|(key, value)| near(&found["full"]["average"][key], *value, key));
+        for (limit, abs_rel, rms) in [
+            ("4", 0.13907020488013705, 0.25272964015616806),
+            ("6", 0.10582857938797603, 0.24223276106357655),
+            ("8", 0.08538728630428524, 0.23700005213004804),
+        ] {
+            near(&found["ranges"][limit]["average"]["abs_rel"], abs_rel, limit);
+            near(&found["ranges"][limit]["average"]["rms"], rms, limit);
+        }
+        near(&run(&["--median-scaling"])["full"]["average"]["rms"], 0.2872927261014698, "scaled");
+        near(&run(&["--cap", "5"])["full"]["average"]["silog"], 13.54210660497047, "to a cap of 5 m");
+    }
+    for (arguments, code, part) in [
+        (vec!["--protocol", "garg"], 2, "kb_garg"),
+        (vec!["--cap", "0.0001"], 2, "--cap"),
+        (vec!["--steps-per-metre", "0"], 2, "steps in a metre"),
+        (vec!["--score", "coco"], 2, "ade20k150"),
+    ] {
+        let output = sdtrain(&[&["metrics", "--pred", &truth, "--gt", &truth], &arguments[..]].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(text(&output.stderr).contains(part), "{arguments:?}: {}", text(&output.stderr));
+    }
+    std::fs::remove_file(dir.path().join("said-npy/1.npy")).unwrap();
+    let output = sdtrain(&["metrics", "--pred", &path("said-npy"), "--gt", &truth]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no prediction for `1`"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn metrics_of_sets_score_labels_in_three_class_sets() {
+    let dir = tempfile::tempdir().unwrap();
+    by_formula(dir.path());
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    for part in ["truth", "said"] {
+        let arguments = ["--images", "image/*.png", "--depths", "depth/*.png", "--labels", "labels/*.png"];
+        let more = ["--depth-scale", "1/1000", "--labels-table", "ade20k", "--quiet", "--out"];
+        let mut sdprep = Command::cargo_bin("sdprep").unwrap();
+        sdprep.args(["convert", "folder", &path(part)]).args(arguments).args(more).arg(path(&format!("set-{part}")));
+        sdprep.assert().success();
+    }
+    let (said, truth) = (path("set-said"), path("set-truth"));
+    for (score, miou, classes, accuracy, weighted) in [
+        ("ade20k", 0.6397777777777778, 5, 0.7125, 0.6397777777777778),
+        ("nyu40", 0.5497222222222222, 4, 0.640625, 0.5497222222222222),
+        ("cityscapes", 0.71875, 2, 0.71875, 0.71875),
+    ] {
+        let found = json(&sdtrain(&["metrics", "--pred", &said, "--gt", &truth, "--score", score, "--json"]));
+        near(&found["full"]["average"]["abs_rel"], 0.07700154501436005, "depth of the sets");
+        near(&found["semantics"]["miou"], miou, score);
+        assert_eq!(found["semantics"]["classes"], classes, "{score}");
+        near(&found["semantics"]["pixel_accuracy"], accuracy, score);
+        near(&found["semantics"]["frequency_weighted_iou"], weighted, score);
+    }
+    // Predictions of another program, named like the samples of a set.
+    let found = json(&sdtrain(&["metrics", "--pred", &path("said/depth"), "--gt", &truth, "--json"]));
+    near(&found["full"]["average"]["abs_rel"], 0.07700154501436005, "files against a set");
+}
+
+/// An evaluation measures what `predict` writes: the same numbers come out of its files.
+#[test]
+fn an_evaluation_equals_the_metrics_of_the_predicted_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let (set, weights) = (rooms(dir.path(), 3), weights(dir.path()));
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (set, run, page) = (set.to_str().unwrap(), weights.to_str().unwrap(), path("page"));
+    let found = json(&sdtrain(&["eval", run, set, "--score", "nyu40", "--report", &page, "-n", "2", "--json"]));
+    assert_eq!(
+        (&found["score"], &found["full"]["pictures"], &found["sets"][0]["samples"]),
+        (&"nyu40".into(), &3.into(), &3.into())
+    );
+    assert!(found["model_hash"].as_str().unwrap().starts_with("xxh3-128:"));
+    let html = std::fs::read_to_string(dir.path().join("page/index.html")).unwrap();
+    assert!(html.contains("abs_rel") && html.contains("nyu40") && html.contains("sheet.png"));
+    assert!(dir.path().join("page/sheet.png").is_file() && dir.path().join("page/eval.json").is_file());
+
+    let mut sdprep = Command::cargo_bin("sdprep").unwrap();
+    sdprep.args(["export", set, "--to", "png", "--quiet", "--out", &path("plain")]).assert().success();
+    let mut pictures: Vec<String> = common::tree(&dir.path().join("plain/image")).into_keys().collect();
+    pictures.sort();
+    let pictures: Vec<String> = pictures.iter().map(|name| path(&format!("plain/image/{name}"))).collect();
+    let mut command = vec!["predict", run];
+    command.extend(pictures.iter().map(String::as_str));
+    let out = path("out");
+    command.extend(["--to", "npy", "--out", &out, "--json"]);
+    json(&sdtrain(&command));
+    let of_files = json(&sdtrain(&["metrics", "--pred", &path("out/depth"), "--gt", set, "--json"]));
+    // Files come in the order of their names, samples in that of their rows.
+    for key in ["abs_rel", "sq_rel", "rms", "rms_log", "log10", "silog", "d1", "d2", "d3"] {
+        near(&of_files["full"]["average"][key], found["full"]["average"][key].as_f64().unwrap(), key);
+    }
+
+    let output = sdtrain(&["eval", run, set, "--score", "coco"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    // The costs of the same network, by name and by file.
+    let summary = json(&sdtrain(&["summary", run, "--size", "96x128", "--batch", "4", "--json"]));
+    assert_eq!((&summary["parameters"], &summary["multiply_adds"]), (&1_179_061.into(), &231_630_336.into()));
+    assert!(summary["training_bytes"].as_u64() > summary["evaluation_bytes"].as_u64());
+}
