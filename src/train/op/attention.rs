@@ -3,12 +3,12 @@
 use dfdx::shapes::{Axes2, Axes4, Axis, HasShape};
 use dfdx::tensor::{Cpu, Tape, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, Device, GatherTo, PermuteTo, ReshapeTo, TryMatMul};
-use ndarray::linalg::general_mat_mul;
 use rayon::prelude::*;
 
-use super::matmul::{matrix, matrix_mut};
+use super::matmul::{Accum, matrix, matrix_mut};
 use super::partition::{Cut, NONE, Partition, partition_on_any_device, unpartition_on_any_device};
 use super::record::{flat, read, record, with};
+use super::wide::{sum, sum_of_pairs, wide};
 use super::{Map, Scalar};
 
 /// Learned bias of every head for every offset of key from query: `[heads, 2P - 1, 2Q - 1]`.
@@ -110,21 +110,17 @@ where
         let shape @ (_, c, h, w) = *query.shape();
         let (heads, rows, columns) = *table.shape();
         let (q, k, v, table) = (flat(tape, query), flat(tape, key), flat(tape, value), flat(tape, table));
-        let windows = InWindows {
-            cut: cut.clone(),
-            channels: c,
-            heads,
-            plane: h * w,
-            offsets: offsets(rows, columns),
-            table: read(&table),
-        };
-        let y = windows.forward(&read(&q), &read(&k), &read(&v));
-        let kept = (q.clone(), k.clone(), v.clone());
+        let windows = InWindows::new(cut, (c, heads, h * w), &read(&table), offsets(rows, columns));
+        let maps = [read(&q), read(&k), read(&v)];
+        let y = windows.forward(maps.each_ref().map(Vec::as_slice));
         record(tape, [&q, &k, &v, &table], shape, y, move |dy, gradients| {
-            windows.backward([&read(&kept.0), &read(&kept.1), &read(&kept.2)], &dy, gradients);
+            windows.backward(maps.each_ref().map(Vec::as_slice), &dy, gradients);
         })
     }
 }
+
+/// Windows of one head that a thread takes at a time.
+const GROUP: usize = 8;
 
 /// Attention window by window. Within a window a head's part of a map is a matrix `[width, tokens]`.
 struct InWindows<E> {
@@ -132,11 +128,19 @@ struct InWindows<E> {
     channels: usize,
     heads: usize,
     plane: usize,
+    /// Place in a head's table for every query and key.
     offsets: Vec<usize>,
-    table: Vec<E>,
+    /// Bias of every head for every query and key.
+    bias: Vec<E>,
 }
 
 impl<E: Scalar> InWindows<E> {
+    fn new(cut: &Cut, (channels, heads, plane): (usize, usize, usize), table: &[E], offsets: Vec<usize>) -> Self {
+        let tables = table.chunks_exact(table.len() / heads);
+        let bias = tables.flat_map(|table| offsets.iter().map(|o| table[*o])).collect();
+        Self { cut: cut.clone(), channels, heads, plane, offsets, bias }
+    }
+
     fn width(&self) -> usize {
         self.channels / self.heads
     }
@@ -145,60 +149,68 @@ impl<E: Scalar> InWindows<E> {
         E::of(1.0 / (self.width() as f64).sqrt())
     }
 
-    /// The pixels of window `i`, counted through the batch.
-    fn cells(&self, i: usize) -> &[usize] {
-        &self.cut.cells[i % self.cut.windows * self.cut.tokens..][..self.cut.tokens]
+    /// Values of a head's part of a window.
+    fn size(&self) -> usize {
+        self.width() * self.cut.tokens
     }
 
-    /// The part of `x` that head `head` sees in window `i`; zero in the padding.
-    fn part(&self, x: &[E], i: usize, head: usize) -> Vec<E> {
-        let first = i / self.cut.windows * self.channels + head * self.width();
-        let mut part = vec![E::default(); self.width() * self.cut.tokens];
-        let planes = x[first * self.plane..].chunks_exact(self.plane);
+    /// The pixels of a window.
+    fn cells(&self, window: usize) -> &[usize] {
+        &self.cut.cells[window * self.cut.tokens..][..self.cut.tokens]
+    }
+
+    /// Copies into `part` what of `x` a head of a sample (counted together) sees in a window; zero in the padding.
+    fn take(&self, x: &[E], head: usize, window: usize, part: &mut [E]) {
+        let planes = x[head * self.width() * self.plane..].chunks_exact(self.plane);
         for (row, plane) in part.chunks_exact_mut(self.cut.tokens).zip(planes) {
-            for (value, cell) in row.iter_mut().zip(self.cells(i)) {
-                if *cell != NONE {
-                    *value = plane[*cell];
-                }
+            for (value, cell) in row.iter_mut().zip(self.cells(window)) {
+                *value = if *cell == NONE { E::default() } else { plane[*cell] };
             }
         }
-        part
     }
 
-    /// The weights `[query, key]` of head `head` in window `i`; 0 for padded queries and keys.
-    fn weights(&self, q: &[E], k: &[E], i: usize, head: usize) -> Vec<E> {
-        let (l, width, scale) = (self.cut.tokens, self.width(), self.scale());
-        let mut weights = vec![E::default(); l * l];
+    /// The weights `[query, key]` of a head in a window; 0 for padded queries and keys.
+    fn weigh(&self, q: &[E], k: &[E], head: usize, window: usize, weights: &mut [E]) {
+        let (l, width) = (self.cut.tokens, self.width());
         let (q, k) = (matrix(q, width, l), matrix(k, width, l));
-        general_mat_mul(scale, &q.t(), &k, E::default(), &mut matrix_mut(&mut weights, l, l));
-        let size = self.table.len() / self.heads;
-        let (table, cells) = (&self.table[head * size..][..size], self.cells(i));
+        E::product(matrix_mut(weights, l, l), Accum::Replace, q.transpose(), k, self.scale());
+        let (bias, cells) = (&self.bias[head % self.heads * l * l..], self.cells(window));
         let padded = cells.contains(&NONE);
-        for ((row, offsets), cell) in weights.chunks_exact_mut(l).zip(self.offsets.chunks_exact(l)).zip(cells) {
+        for ((row, bias), cell) in weights.chunks_exact_mut(l).zip(bias.chunks_exact(l)).zip(cells) {
             if *cell == NONE {
                 row.fill(E::default());
                 continue;
             }
-            row.iter_mut().zip(offsets).for_each(|(w, o)| *w += table[*o]);
+            wide(
+                #[inline(always)]
+                || row.iter_mut().zip(bias).for_each(|(w, b)| *w += *b),
+            );
             if padded {
                 row.iter_mut().zip(cells).filter(|(_, c)| **c == NONE).for_each(|(w, _)| *w = E::of(-1e30));
             }
-            softmax(row);
+            wide(
+                #[inline(always)]
+                || softmax(row),
+            );
         }
-        weights
     }
 
-    fn forward(&self, q: &[E], k: &[E], v: &[E]) -> Vec<E> {
-        let (l, width) = (self.cut.tokens, self.width());
-        let mut parts =
-            vec![E::default(); q.len() / (self.channels * self.plane) * self.channels * self.cut.cells.len()];
-        parts.par_chunks_exact_mut(self.channels * l).enumerate().for_each(|(i, parts)| {
-            for (head, part) in parts.chunks_exact_mut(width * l).enumerate() {
-                let weights = self.weights(&self.part(q, i, head), &self.part(k, i, head), i, head);
-                let v = self.part(v, i, head);
-                let (v, weights) = (matrix(&v, width, l), matrix(&weights, l, l));
-                general_mat_mul(E::ONE, &v, &weights.t(), E::default(), &mut matrix_mut(part, width, l));
-            }
+    fn forward(&self, [q, k, v]: [&[E]; 3]) -> Vec<E> {
+        let (l, width, size) = (self.cut.tokens, self.width(), self.size());
+        let mut parts = vec![E::default(); q.len() / (width * self.plane) * self.cut.windows * size];
+        parts.par_chunks_exact_mut(self.cut.windows * size).enumerate().for_each(|(head, parts)| {
+            parts.par_chunks_mut(GROUP * size).enumerate().for_each(|(group, parts)| {
+                let mut taken = [(); 3].map(|()| vec![E::default(); size]);
+                let mut weights = vec![E::default(); l * l];
+                for (window, part) in (group * GROUP..).zip(parts.chunks_exact_mut(size)) {
+                    for (taken, x) in taken.iter_mut().zip([q, k, v]) {
+                        self.take(x, head, window, taken);
+                    }
+                    self.weigh(&taken[0], &taken[1], head, window, &mut weights);
+                    let (v, weights) = (matrix(&taken[2], width, l), matrix(&weights, l, l));
+                    E::product(matrix_mut(part, width, l), Accum::Replace, v, weights.transpose(), E::ONE);
+                }
+            });
         });
         let mut y = vec![E::default(); q.len()];
         self.add_planes(&parts, 1, 0, &mut y);
@@ -206,65 +218,88 @@ impl<E: Scalar> InWindows<E> {
     }
 
     /// Adds the gradients of query, key, value and table. The weights are computed again, which costs less than keeping them.
-    fn backward(&self, [q, k, v]: [&[E]; 3], dy: &[E], [dq, dk, dv, dtable]: [&mut [E]; 4]) {
-        let (l, width, scale) = (self.cut.tokens, self.width(), self.scale());
-        let samples = q.len() / (self.channels * self.plane);
-        // A window's gradients of query, key and value.
-        let mut parts = vec![E::default(); 3 * samples * self.channels * self.cut.cells.len()];
-        let of_table: Vec<Vec<E>> = parts
-            .par_chunks_exact_mut(3 * self.channels * l)
+    fn backward(&self, maps: [&[E]; 3], dy: &[E], [dq, dk, dv, dtable]: [&mut [E]; 4]) {
+        let size = self.size();
+        // A window's gradients of query, key and value, for every head and window.
+        let mut parts = vec![E::default(); 3 * dy.len() / (self.width() * self.plane) * self.cut.windows * size];
+        let of_bias: Vec<Vec<Vec<E>>> = parts
+            .par_chunks_exact_mut(3 * self.cut.windows * size)
             .enumerate()
-            .map(|(i, parts)| {
-                let mut of_table = vec![E::default(); self.table.len()];
-                let (of_query, rest) = parts.split_at_mut(self.channels * l);
-                let (of_key, of_value) = rest.split_at_mut(self.channels * l);
-                let of_query = of_query.chunks_exact_mut(width * l);
-                let heads = of_query.zip(of_key.chunks_exact_mut(width * l)).zip(of_value.chunks_exact_mut(width * l));
-                let tables = of_table.chunks_exact_mut(self.table.len() / self.heads);
-                for (head, (((dq, dk), dv), table)) in heads.zip(tables).enumerate() {
-                    let [q, k, v, dy] = [q, k, v, dy].map(|x| self.part(x, i, head));
-                    let weights = self.weights(&q, &k, i, head);
-                    let [q, k, v, dy] = [&q, &k, &v, &dy].map(|x| matrix(x, width, l));
-                    general_mat_mul(E::ONE, &dy, &matrix(&weights, l, l), E::default(), &mut matrix_mut(dv, width, l));
-                    let mut d = vec![E::default(); l * l];
-                    general_mat_mul(E::ONE, &dy.t(), &v, E::default(), &mut matrix_mut(&mut d, l, l));
-                    for (d, weights) in d.chunks_exact_mut(l).zip(weights.chunks_exact(l)) {
-                        let mean: E = d.iter().zip(weights).map(|(d, w)| *d * *w).sum();
-                        d.iter_mut().zip(weights).for_each(|(d, w)| *d = *w * (*d - mean));
-                    }
-                    d.iter().zip(&self.offsets).for_each(|(d, o)| table[*o] += *d);
-                    let d = matrix(&d, l, l);
-                    general_mat_mul(scale, &k, &d.t(), E::default(), &mut matrix_mut(dq, width, l));
-                    general_mat_mul(scale, &q, &d, E::default(), &mut matrix_mut(dk, width, l));
-                }
-                of_table
+            .map(|(head, parts)| {
+                let groups = parts.par_chunks_mut(3 * GROUP * size).enumerate();
+                groups.map(|(group, parts)| self.back(maps, dy, head, group * GROUP, parts)).collect()
             })
             .collect();
-        for part in of_table {
-            dtable.iter_mut().zip(&part).for_each(|(d, p)| *d += *p);
+        let table = dtable.len() / self.heads;
+        for (head, of_bias) in of_bias.into_iter().enumerate() {
+            let dtable = &mut dtable[head % self.heads * table..][..table];
+            for part in of_bias {
+                part.iter().zip(&self.offsets).for_each(|(d, o)| dtable[*o] += *d);
+            }
         }
         for (which, gradient) in [dq, dk, dv].into_iter().enumerate() {
             self.add_planes(&parts, 3, which, gradient);
         }
     }
 
-    /// Adds to the planes of `x` the parts of all windows, of which there are `count` kinds side by side, taking kind `which`.
+    /// The gradients of query, key and value of a head in the windows from `first` on; returns that of the bias.
+    fn back(&self, [q, k, v]: [&[E]; 3], dy: &[E], head: usize, first: usize, parts: &mut [E]) -> Vec<E> {
+        let (l, width, size, scale) = (self.cut.tokens, self.width(), self.size(), self.scale());
+        let mut taken = [(); 4].map(|()| vec![E::default(); size]);
+        let (mut weights, mut d) = (vec![E::default(); l * l], vec![E::default(); l * l]);
+        let mut of_bias = vec![E::default(); l * l];
+        for (window, parts) in (first..).zip(parts.chunks_exact_mut(3 * size)) {
+            for (taken, x) in taken.iter_mut().zip([q, k, v, dy]) {
+                self.take(x, head, window, taken);
+            }
+            self.weigh(&taken[0], &taken[1], head, window, &mut weights);
+            let [q, k, v, dy] = taken.each_ref().map(|x| matrix(x, width, l));
+            E::product(matrix_mut(&mut d, l, l), Accum::Replace, dy.transpose(), v, E::ONE);
+            wide(
+                #[inline(always)]
+                || {
+                    for (d, weights) in d.chunks_exact_mut(l).zip(weights.chunks_exact(l)) {
+                        let mean = E::of(sum_of_pairs(d, weights, |d, w| d * w));
+                        d.iter_mut().zip(weights).for_each(|(d, w)| *d = *w * (*d - mean));
+                    }
+                    of_bias.iter_mut().zip(&d).for_each(|(sum, d)| *sum += *d);
+                },
+            );
+            let (weights, d) = (matrix(&weights, l, l), matrix(&d, l, l));
+            let (of_query, rest) = parts.split_at_mut(size);
+            let (of_key, of_value) = rest.split_at_mut(size);
+            E::product(matrix_mut(of_query, width, l), Accum::Replace, k, d.transpose(), scale);
+            E::product(matrix_mut(of_key, width, l), Accum::Replace, q, d, scale);
+            E::product(matrix_mut(of_value, width, l), Accum::Replace, dy, weights, E::ONE);
+        }
+        of_bias
+    }
+
+    /// Adds to the planes of `x` the parts of all heads and windows, of which there are `count` kinds side by side, taking kind
+    /// `which`.
     fn add_planes(&self, parts: &[E], count: usize, which: usize, x: &mut [E]) {
-        let (c, l) = (self.channels, self.cut.tokens);
-        let stride = count * c * l;
-        let homes: Vec<usize> = self.cut.homes().into_iter().map(|home| home / l * stride + home % l).collect();
+        let (l, width, size) = (self.cut.tokens, self.width(), self.size());
+        let homes: Vec<usize> = self.cut.homes().into_iter().map(|home| home / l * count * size + home % l).collect();
         x.par_chunks_exact_mut(self.plane).enumerate().for_each(|(i, x)| {
-            let parts = &parts[i / c * self.cut.windows * stride + which * c * l + i % c * l..];
+            let parts = &parts[i / width * self.cut.windows * count * size + which * size + i % width * l..];
             x.iter_mut().zip(&homes).for_each(|(x, home)| *x += parts[*home]);
         });
     }
 }
 
+#[inline(always)]
 fn softmax<E: Scalar>(row: &mut [E]) {
-    let largest = row.iter().copied().fold(row[0], Scalar::max);
-    row.iter_mut().for_each(|v| *v = Scalar::exp(*v - largest));
-    let share = E::ONE / row.iter().copied().sum();
-    row.iter_mut().for_each(|v| *v *= share);
+    let mut largest = row[0];
+    for v in row.iter() {
+        largest = Scalar::max(largest, *v);
+    }
+    for v in row.iter_mut() {
+        *v = Scalar::exp(*v - largest);
+    }
+    let share = E::ONE / E::of(sum(row, |v| v));
+    for v in row.iter_mut() {
+        *v *= share;
+    }
 }
 
 #[cfg(test)]

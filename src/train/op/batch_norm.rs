@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::pointwise::{self, Curve, Function, Gelu, Identity};
 use super::record::{flat, read, record, tensor, with};
+use super::wide::{sum, sum_of_pairs, wide};
 use super::{Map, Scalar, Vector};
 
 /// Mean and variance of every channel.
@@ -152,26 +153,29 @@ where
     }
 }
 
-/// Sums short runs in the number type, in eight lanes, and the runs in f64.
-pub(super) fn sum<E: Scalar>(values: impl ExactSizeIterator<Item = E>) -> f64 {
-    let mut total = 0.0;
-    let mut lanes = [E::default(); 8];
-    for (i, v) in values.enumerate() {
-        lanes[i % 8] += v;
-        if i % 4096 == 4095 {
-            total += std::mem::take(&mut lanes).into_iter().sum::<E>().f64();
-        }
-    }
-    total + lanes.into_iter().sum::<E>().f64()
-}
-
 /// Mean and biased variance of one channel.
 fn moments<E: Scalar>(x: &[E], channel: usize, channels: usize, plane: usize) -> (E, E) {
     let planes = || x.chunks_exact(plane).skip(channel).step_by(channels);
     let n = (planes().len() * plane) as f64;
-    let mean = planes().map(|p| sum(p.iter().copied())).sum::<f64>() / n;
+    let mean = planes()
+        .map(|p| {
+            wide(
+                #[inline(always)]
+                || sum(p, |v| v),
+            )
+        })
+        .sum::<f64>()
+        / n;
     let centre = E::of(mean);
-    let square = planes().map(|p| sum(p.iter().map(|v| (*v - centre) * (*v - centre)))).sum::<f64>() / n;
+    let square = planes()
+        .map(|p| {
+            wide(
+                #[inline(always)]
+                || sum(p, |v| (v - centre) * (v - centre)),
+            )
+        })
+        .sum::<f64>()
+        / n;
     // The centre was rounded; the shift it makes in the variance is its square.
     let shift = mean - centre.f64();
     (centre, E::of((square - shift * shift).max(0.0)))
@@ -210,7 +214,7 @@ struct Channels<E> {
 fn activated<E: Scalar, T: Tape<E, Cpu>>(
     tape: &mut T,
     x: &Map<E, Cpu>,
-    mut values: Vec<E>,
+    values: Vec<E>,
     affine: &Affine<E, Cpu>,
     channels: Channels<E>,
     curve: impl Curve<E>,
@@ -227,24 +231,40 @@ where
     );
     let x = flat(tape, x);
     let (weight, bias) = (read(affine.weight), read(affine.bias));
-    values.par_chunks_exact_mut(plane).enumerate().for_each(|(i, y)| {
+    let mut y = vec![E::default(); values.len()];
+    y.par_chunks_exact_mut(plane).zip(values.par_chunks_exact(plane)).enumerate().for_each(|(i, (y, x))| {
         let (mean, scale, shift) = (channels.mean[i % c], channels.scale[i % c] * weight[i % c], bias[i % c]);
-        y.iter_mut().for_each(|y| *y = curve.value((*y - mean) * scale + shift));
+        wide(
+            #[inline(always)]
+            || y.iter_mut().zip(x).for_each(|(y, x)| *y = curve.value((*x - mean) * scale + shift)),
+        );
     });
-    let kept = x.clone();
     let backward = move |mut dy: Vec<E>, [dx, dw, db]: [&mut [E]; 3]| {
-        let x = read(&kept);
         // The gradient before the activation, in place, and its sums with 1 and with the normalised value.
         let sums: Vec<(f64, f64)> = dy
             .par_chunks_exact_mut(plane)
-            .zip(x.par_chunks_exact(plane))
+            .zip(values.par_chunks_exact(plane))
             .enumerate()
             .map(|(i, (dy, x))| {
                 let (mean, scale, factor, shift) =
                     (channels.mean[i % c], channels.scale[i % c], weight[i % c], bias[i % c]);
-                dy.iter_mut().zip(x).for_each(|(g, x)| *g *= curve.slope((*x - mean) * scale * factor + shift));
-                let with_value = sum(dy.iter().zip(x).map(|(g, x)| *g * (*x - mean)));
-                (sum(dy.iter().copied()), with_value * scale.f64())
+                wide(
+                    #[inline(always)]
+                    || {
+                        dy.iter_mut().zip(x).for_each(|(g, x)| *g *= curve.slope((*x - mean) * scale * factor + shift));
+                    },
+                );
+                let with_value = wide(
+                    #[inline(always)]
+                    || sum_of_pairs(dy, x, |g, x| g * (x - mean)),
+                );
+                (
+                    wide(
+                        #[inline(always)]
+                        || sum(dy, |g| g),
+                    ),
+                    with_value * scale.f64(),
+                )
             })
             .collect();
         let mut totals = vec![(0.0, 0.0); c];
@@ -259,19 +279,24 @@ where
         let n = if channels.of_this_batch { (b * plane) as f64 } else { f64::INFINITY };
         dx.par_chunks_exact_mut(plane)
             .zip(dy.par_chunks_exact(plane))
-            .zip(x.par_chunks_exact(plane))
+            .zip(values.par_chunks_exact(plane))
             .enumerate()
             .for_each(|(i, ((dx, dy), x))| {
                 let (mean, scale) = (channels.mean[i % c], channels.scale[i % c]);
                 let through_mean = E::of(totals[i % c].0 / n);
                 let through_variance = E::of(totals[i % c].1 / n) * scale;
                 let factor = scale * weight[i % c];
-                for ((d, g), x) in dx.iter_mut().zip(dy).zip(x) {
-                    *d += factor * (*g - through_mean - (*x - mean) * through_variance);
-                }
+                wide(
+                    #[inline(always)]
+                    || {
+                        for ((d, g), x) in dx.iter_mut().zip(dy).zip(x) {
+                            *d += factor * (*g - through_mean - (*x - mean) * through_variance);
+                        }
+                    },
+                );
             });
     };
-    record(tape, [&x, affine.weight, affine.bias], shape, values, backward)
+    record(tape, [&x, affine.weight, affine.bias], shape, y, backward)
 }
 
 #[cfg(test)]

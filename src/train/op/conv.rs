@@ -3,13 +3,16 @@
 use dfdx::shapes::{Axes3, Axis, HasShape};
 use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, TryMatMul};
-use ndarray::{Axis as Dim, Slice};
+use faer::reborrow::ReborrowMut;
+use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 
-use super::matmul::{matmul, matrix, matrix_mut};
+use super::join::add_to;
+use super::matmul::{Accum, matmul, matrix, matrix_mut};
 use super::padding::{Padding, Windows};
 use super::record::{flat, read, record, with};
 use super::unfold::{fold_tap, unfold, unfold_tap};
+use super::wide::{sum, wide};
 use super::{Map, Scalar, Vector};
 
 /// Cross-correlation of `x` `[B, C, H, W]` with `weight` `[O, C, k, k]`, plus `bias` `[O]`: `[B, O, H', W']`.
@@ -84,24 +87,29 @@ where
         let size = Size { c, o, windows };
         let shape = (b, o, windows.output.0, windows.output.1);
         let (x, weight) = (flat(tape, x), flat(tape, weight));
-        let y = forward(size, &read(&x), &read(&weight), bias.map(read).as_deref());
-        let kept = (x.clone(), weight.clone());
-        let backward = move |dy: &[E], dx: &mut [E], dw: &mut [E]| {
-            backward(size, &read(&kept.0), &read(&kept.1), dy, dx, dw);
-        };
+        let (values, weights) = (read(&x), read(&weight));
+        let y = forward(size, &values, &weights, bias.map(read).as_deref());
+        let backward = move |dy: &[E], dx: &mut [E], dw: &mut [E]| backward(size, &values, &weights, dy, dx, dw);
         match bias {
             Some(bias) => record(tape, [&x, &weight, bias], shape, y, move |dy, [dx, dw, db]| {
                 backward(&dy, dx, dw);
-                for (plane, cells) in dy.chunks_exact(size.windows.cells()).enumerate() {
-                    db[plane % size.o] += cells.iter().copied().sum();
-                }
+                let planes = dy.par_chunks_exact(size.windows.cells());
+                let sums: Vec<f64> = planes
+                    .map(|plane| {
+                        wide(
+                            #[inline(always)]
+                            || sum(plane, |g| g),
+                        )
+                    })
+                    .collect();
+                sums.iter().enumerate().for_each(|(plane, sum)| db[plane % size.o] += E::of(*sum));
             }),
             None => record(tape, [&x, &weight], shape, y, move |dy, [dx, dw]| backward(&dy, dx, dw)),
         }
     }
 }
 
-/// Values of one unfolded block: about what a core's second-level cache holds.
+/// Values of one unfolded block: about half of what a core's second-level cache holds.
 const BLOCK: usize = 1 << 17;
 
 #[derive(Clone, Copy)]
@@ -121,10 +129,10 @@ impl Size {
         self.c * self.windows.input.0 * self.windows.input.1
     }
 
-    /// The ranges of output rows that are unfolded together.
+    /// The ranges of output rows that are unfolded together; at least two, so that one sample keeps two threads busy.
     fn blocks(self) -> impl Iterator<Item = (usize, usize)> {
         let (height, width) = self.windows.output;
-        let step = (BLOCK / (self.rows() * width).max(1)).clamp(1, height.max(1));
+        let step = (BLOCK / (self.rows() * width).max(1)).clamp(1, height.div_ceil(2).max(1));
         (0..height).step_by(step).map(move |from| (from, (from + step).min(height)))
     }
 
@@ -134,11 +142,11 @@ impl Size {
         let width = (block.1 - block.0) * self.windows.output.1;
         let plane = self.windows.input.0 * self.windows.input.1;
         let mut columns = vec![E::default(); self.rows() * width];
-        columns.par_chunks_exact_mut(width * k * k).zip(x.par_chunks_exact(plane)).for_each(|(rows, plane)| {
+        for (rows, plane) in columns.chunks_exact_mut(width * k * k).zip(x.chunks_exact(plane)) {
             for (tap, row) in rows.chunks_exact_mut(width).enumerate() {
                 unfold_tap(plane, &self.windows, (tap / k, tap % k), block, row);
             }
-        });
+        }
         columns
     }
 }
@@ -148,21 +156,26 @@ fn forward<E: Scalar>(size: Size, x: &[E], weight: &[E], bias: Option<&[E]>) -> 
     let samples = x.len() / size.input().max(1);
     let mut y = vec![E::default(); samples * size.o * cells];
     let weight = matrix(weight, size.o, size.rows());
-    let beta = if bias.is_some() { E::ONE } else { E::default() };
+    let accumulate = if bias.is_some() { Accum::Add } else { Accum::Replace };
     y.par_chunks_exact_mut(size.o * cells).zip(x.par_chunks_exact(size.input())).for_each(|(y, x)| {
         if let Some(bias) = bias {
             y.chunks_exact_mut(cells).zip(bias).for_each(|(plane, b)| plane.fill(*b));
         }
-        let mut y = matrix_mut(y, size.o, cells);
+        let y = matrix_mut(y, size.o, cells);
         if size.windows.pointwise() {
-            return matmul(weight, matrix(x, size.c, cells), beta, y);
+            return matmul(y, accumulate, weight, matrix(x, size.c, cells));
         }
-        let width = size.windows.output.1;
+        let (mut parts, mut rest) = (Vec::new(), y);
         for block in size.blocks() {
-            let columns = size.unfold(x, block);
-            let part = matrix(&columns, size.rows(), (block.1 - block.0) * width);
-            matmul(weight, part, beta, y.slice_axis_mut(Dim(1), Slice::from(block.0 * width..block.1 * width)));
+            let (part, others) = rest.split_at_col_mut((block.1 - block.0) * size.windows.output.1);
+            parts.push((block, part));
+            rest = others;
         }
+        parts.into_par_iter().for_each(|(block, part)| {
+            let columns = size.unfold(x, block);
+            let width = part.ncols();
+            E::product(part, accumulate, weight, matrix(&columns, size.rows(), width), E::ONE);
+        });
     });
     y
 }
@@ -171,41 +184,62 @@ fn forward<E: Scalar>(size: Size, x: &[E], weight: &[E], bias: Option<&[E]>) -> 
 /// depend on the number of threads.
 fn backward<E: Scalar>(size: Size, x: &[E], weight: &[E], dy: &[E], dx: &mut [E], dw: &mut [E]) {
     let cells = size.windows.cells();
-    let weight = matrix(weight, size.o, size.rows());
+    let weight = matrix(weight, size.o, size.rows()).transpose();
     let parts: Vec<Vec<E>> = dx
         .par_chunks_exact_mut(size.input())
         .zip(x.par_chunks_exact(size.input()))
         .zip(dy.par_chunks_exact(size.o * cells))
         .map(|((dx, x), dy)| {
             let mut part = vec![E::default(); size.o * size.rows()];
-            let mut dw = matrix_mut(&mut part, size.o, size.rows());
+            let dw = matrix_mut(&mut part, size.o, size.rows());
             let dy = matrix(dy, size.o, cells);
             if size.windows.pointwise() {
-                matmul(dy, matrix(x, size.c, cells).reversed_axes(), E::default(), dw);
-                matmul(weight.t(), dy, E::ONE, matrix_mut(dx, size.c, cells));
-                return part;
-            }
-            let (k, width) = (size.windows.kernel, size.windows.output.1);
-            let plane = size.windows.input.0 * size.windows.input.1;
-            for block in size.blocks() {
-                let dy = dy.slice_axis(Dim(1), Slice::from(block.0 * width..block.1 * width));
-                let mut columns = size.unfold(x, block);
-                let length = (block.1 - block.0) * width;
-                matmul(dy, matrix(&columns, size.rows(), length).reversed_axes(), E::ONE, dw.view_mut());
-                matmul(weight.t(), dy, E::default(), matrix_mut(&mut columns, size.rows(), length));
-                columns.par_chunks_exact(length * k * k).zip(dx.par_chunks_exact_mut(plane)).for_each(
-                    |(rows, plane)| {
-                        for (tap, row) in rows.chunks_exact(length).enumerate() {
-                            fold_tap(row, &size.windows, (tap / k, tap % k), block, plane);
-                        }
-                    },
+                rayon::join(
+                    || matmul(dw, Accum::Replace, dy, matrix(x, size.c, cells).transpose()),
+                    || matmul(matrix_mut(dx, size.c, cells), Accum::Add, weight, dy),
                 );
+            } else {
+                rayon::join(|| of_weight(size, x, dy, dw), || of_input(size, weight, dy, dx));
             }
             part
         })
         .collect();
     for part in parts {
-        dw.iter_mut().zip(&part).for_each(|(d, p)| *d += *p);
+        add_to(dw, &part);
+    }
+}
+
+/// The columns of `dy` that belong to a block.
+fn columns_of<E>(size: Size, dy: MatRef<E>, block: (usize, usize)) -> MatRef<E> {
+    let width = size.windows.output.1;
+    dy.subcols(block.0 * width, (block.1 - block.0) * width)
+}
+
+fn of_weight<E: Scalar>(size: Size, x: &[E], dy: MatRef<E>, mut dw: MatMut<E>) {
+    for block in size.blocks() {
+        let dy = columns_of(size, dy, block);
+        let columns = size.unfold(x, block);
+        let columns = matrix(&columns, size.rows(), dy.ncols());
+        E::product(dw.rb_mut(), Accum::Add, dy, columns.transpose(), E::ONE);
+    }
+}
+
+fn of_input<E: Scalar>(size: Size, weight: MatRef<E>, dy: MatRef<E>, dx: &mut [E]) {
+    let (k, plane) = (size.windows.kernel, size.windows.input.0 * size.windows.input.1);
+    let mut columns = Vec::new();
+    for block in size.blocks() {
+        let dy = columns_of(size, dy, block);
+        let length = dy.ncols();
+        columns.resize(size.rows() * length, E::default());
+        E::product(matrix_mut(&mut columns, size.rows(), length), Accum::Replace, weight, dy, E::ONE);
+        for (rows, plane) in columns.chunks_exact(length * k * k).zip(dx.chunks_exact_mut(plane)) {
+            for (tap, row) in rows.chunks_exact(length).enumerate() {
+                wide(
+                    #[inline(always)]
+                    || fold_tap(row, &size.windows, (tap / k, tap % k), block, plane),
+                );
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::padding::{Padding, Windows};
 use super::record::{flat, read, record, with};
 use super::unfold::unfold;
+use super::wide::wide;
 use super::{Map, Scalar};
 
 /// Cross-correlation of every channel of `x` `[B, C, H, W]` with its kernel in `weight` `[C, 1, k, k]`: `[B, C, H', W']`.
@@ -72,19 +73,25 @@ where
         let (taps, plane, cells) = (windows.kernel * windows.kernel, h * w, windows.cells());
         let (x, weight) = (flat(tape, x), flat(tape, weight));
         let mut y = vec![E::default(); b * c * cells];
-        let kernels = read(&weight);
-        y.par_chunks_exact_mut(cells).zip(read(&x).par_chunks_exact(plane)).enumerate().for_each(|(i, (y, x))| {
-            correlate(x, &kernels[(i % c) * taps..][..taps], &windows, y);
+        let (values, kernels) = (read(&x), read(&weight));
+        y.par_chunks_exact_mut(cells).zip(values.par_chunks_exact(plane)).enumerate().for_each(|(i, (y, x))| {
+            wide(
+                #[inline(always)]
+                || correlate(x, &kernels[(i % c) * taps..][..taps], &windows, y),
+            );
         });
-        let kept = (x.clone(), weight.clone());
         record(tape, [&x, &weight], shape, y, move |dy, [dx, dw]| {
-            let (x, kernels) = (read(&kept.0), read(&kept.1));
             let parts: Vec<Vec<E>> = dx
                 .par_chunks_exact_mut(plane)
-                .zip(x.par_chunks_exact(plane))
+                .zip(values.par_chunks_exact(plane))
                 .zip(dy.par_chunks_exact(cells))
                 .enumerate()
-                .map(|(i, ((dx, x), dy))| back(x, &kernels[(i % c) * taps..][..taps], &windows, dy, dx))
+                .map(|(i, ((dx, x), dy))| {
+                    wide(
+                        #[inline(always)]
+                        || back(x, &kernels[(i % c) * taps..][..taps], &windows, dy, dx),
+                    )
+                })
                 .collect();
             for (i, part) in parts.iter().enumerate() {
                 dw[(i % c) * taps..].iter_mut().zip(part).for_each(|(d, p)| *d += *p);
@@ -94,7 +101,8 @@ where
 }
 
 /// The rows of input and output that tap `(i, j)` joins, as (input start, output start, length).
-fn lines(windows: &Windows, i: usize, j: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+#[inline(always)]
+pub(super) fn lines(windows: &Windows, i: usize, j: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     let windows = *windows;
     let (first, last, start) = windows.real_columns(j);
     (0..windows.output.0).filter_map(move |y| {
@@ -103,6 +111,7 @@ fn lines(windows: &Windows, i: usize, j: usize) -> impl Iterator<Item = (usize, 
     })
 }
 
+#[inline(always)]
 fn correlate<E: Scalar>(x: &[E], kernel: &[E], windows: &Windows, y: &mut [E]) {
     for (tap, weight) in kernel.iter().enumerate() {
         for (from, to, length) in lines(windows, tap / windows.kernel, tap % windows.kernel) {
@@ -117,6 +126,7 @@ fn correlate<E: Scalar>(x: &[E], kernel: &[E], windows: &Windows, y: &mut [E]) {
 }
 
 /// Adds the gradient of the plane to `dx` and returns that of the kernel.
+#[inline(always)]
 fn back<E: Scalar>(x: &[E], kernel: &[E], windows: &Windows, dy: &[E], dx: &mut [E]) -> Vec<E> {
     let stride = windows.stride;
     kernel
@@ -140,6 +150,7 @@ fn back<E: Scalar>(x: &[E], kernel: &[E], windows: &Windows, dy: &[E], dx: &mut 
 }
 
 /// Scalar product in eight running sums, which lets it become vector code.
+#[inline(always)]
 fn dot<E: Scalar>(a: &[E], b: &[E]) -> E {
     let mut sums = [E::default(); 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::pointwise::CHUNK;
 use super::record::{flat, read, record, with};
+use super::wide::{sum_of_pairs, wide};
 use super::{Map, Matrix, Scalar};
 
 /// `a + b`.
@@ -150,7 +151,10 @@ mod any_device {
 /// Adds `b` to `a`, on all threads.
 pub(super) fn add_to<E: Scalar>(a: &mut [E], b: &[E]) {
     a.par_chunks_mut(CHUNK).zip(b.par_chunks(CHUNK)).for_each(|(a, b)| {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a += *b);
+        wide(
+            #[inline(always)]
+            || a.iter_mut().zip(b).for_each(|(a, b)| *a += *b),
+        );
     });
 }
 
@@ -208,16 +212,26 @@ where
         let shape @ (_, _, h, w) = *x.shape();
         let plane = h * w;
         let (x, factors) = (flat(tape, x), flat(tape, factors));
-        let (mut y, f) = (read(&x), read(&factors));
-        y.par_chunks_exact_mut(plane).zip(&f).for_each(|(y, f)| y.iter_mut().for_each(|y| *y *= *f));
-        let kept = x.clone();
+        let (values, f) = (read(&x), read(&factors));
+        let mut y = vec![E::default(); values.len()];
+        y.par_chunks_exact_mut(plane).zip(values.par_chunks_exact(plane)).zip(&f).for_each(|((y, x), f)| {
+            wide(
+                #[inline(always)]
+                || y.iter_mut().zip(x).for_each(|(y, x)| *y = *x * *f),
+            );
+        });
         record(tape, [&x, &factors], shape, y, move |dy, [dx, df]| {
-            let x = read(&kept);
             let planes = dx.par_chunks_exact_mut(plane).zip(df).zip(&f);
-            planes.zip(x.par_chunks_exact(plane)).zip(dy.par_chunks_exact(plane)).for_each(
+            planes.zip(values.par_chunks_exact(plane)).zip(dy.par_chunks_exact(plane)).for_each(
                 |((((dx, df), f), x), dy)| {
-                    dx.iter_mut().zip(dy).for_each(|(d, g)| *d += *f * *g);
-                    *df += E::of(super::batch_norm::sum(x.iter().zip(dy).map(|(x, g)| *x * *g)));
+                    wide(
+                        #[inline(always)]
+                        || dx.iter_mut().zip(dy).for_each(|(d, g)| *d += *f * *g),
+                    );
+                    *df += E::of(wide(
+                        #[inline(always)]
+                        || sum_of_pairs(x, dy, |x, g| x * g),
+                    ));
                 },
             );
         })

@@ -5,8 +5,8 @@ use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device};
 use rayon::prelude::*;
 
-use super::batch_norm::sum;
 use super::record::{flat, read, record, with};
+use super::wide::{sum, sum_of_pairs, wide};
 use super::{Map, Scalar, Vector};
 
 /// Normalises every pixel of `x` `[B, C, H, W]` over its channels (biased variance, `eps` inside the root), times `weight` plus
@@ -71,34 +71,46 @@ where
         let shape @ (b, c, h, w) = *x.shape();
         let plane = h * w;
         let x = flat(tape, x);
-        let mut y = read(&x);
+        let values = read(&x);
         let (factors, shifts) = (read(weight), read(bias));
         let share = E::of(1.0 / c as f64);
         let means = over_channels(b, c, plane, |sums: &mut [E], i, p| {
-            sums.iter_mut().zip(&y[i * plane + p..]).for_each(|(s, v)| *s += *v);
+            sums.iter_mut().zip(&values[i * plane + p..]).for_each(|(s, v)| *s += *v);
         })
         .into_iter()
         .map(|s| s * share)
         .collect::<Vec<E>>();
         let scales = over_channels(b, c, plane, |sums: &mut [E], i, p| {
             let means = &means[i / c * plane + p..];
-            sums.iter_mut().zip(&y[i * plane + p..]).zip(means).for_each(|((s, v), m)| *s += (*v - *m) * (*v - *m));
+            sums.iter_mut()
+                .zip(&values[i * plane + p..])
+                .zip(means)
+                .for_each(|((s, v), m)| *s += (*v - *m) * (*v - *m));
         })
         .into_iter()
         .map(|s| E::ONE / Scalar::sqrt(s * share + E::of(eps)))
         .collect::<Vec<E>>();
-        y.par_chunks_exact_mut(plane).enumerate().for_each(|(i, y)| {
+        let mut y = vec![E::default(); values.len()];
+        y.par_chunks_exact_mut(plane).zip(values.par_chunks_exact(plane)).enumerate().for_each(|(i, (y, x))| {
             let (means, scales) = (&means[i / c * plane..], &scales[i / c * plane..]);
             let (factor, shift) = (factors[i % c], shifts[i % c]);
-            y.iter_mut().zip(means).zip(scales).for_each(|((y, m), s)| *y = (*y - *m) * *s * factor + shift);
+            wide(
+                #[inline(always)]
+                || {
+                    let pixels = y.iter_mut().zip(x).zip(means).zip(scales);
+                    pixels.for_each(|(((y, x), m), s)| *y = (*x - *m) * *s * factor + shift);
+                },
+            );
         });
-        let kept = x.clone();
         record(tape, [&x, weight, bias], shape, y, move |dy, [dx, dw, db]| {
             // The normalised values, recomputed.
-            let mut x = read(&kept);
+            let mut x = values;
             x.par_chunks_exact_mut(plane).enumerate().for_each(|(i, x)| {
                 let (means, scales) = (&means[i / c * plane..], &scales[i / c * plane..]);
-                x.iter_mut().zip(means).zip(scales).for_each(|((x, m), s)| *x = (*x - *m) * *s);
+                wide(
+                    #[inline(always)]
+                    || x.iter_mut().zip(means).zip(scales).for_each(|((x, m), s)| *x = (*x - *m) * *s),
+                );
             });
             let plain = over_channels(b, c, plane, |sums, i, p| {
                 let factor = factors[i % c] * share;
@@ -117,12 +129,19 @@ where
                     let start = i / c * plane;
                     let (plain, with_value, scales) = (&plain[start..], &with_value[start..], &scales[start..]);
                     let factor = factors[i % c];
-                    for (((((d, g), x), a), v), s) in
-                        dx.iter_mut().zip(dy).zip(x).zip(plain).zip(with_value).zip(scales)
-                    {
-                        *d += *s * (*g * factor - *a - *x * *v);
-                    }
-                    (sum(dy.iter().zip(x).map(|(g, x)| *g * *x)), sum(dy.iter().copied()))
+                    wide(
+                        #[inline(always)]
+                        || {
+                            let pixels = dx.iter_mut().zip(dy).zip(x).zip(plain).zip(with_value).zip(scales);
+                            for (((((d, g), x), a), v), s) in pixels {
+                                *d += *s * (*g * factor - *a - *x * *v);
+                            }
+                        },
+                    );
+                    wide(
+                        #[inline(always)]
+                        || (sum_of_pairs(dy, x, |g, x| g * x), sum(dy, |g| g)),
+                    )
                 })
                 .collect();
             for (i, (of_weight, of_bias)) in parts.into_iter().enumerate() {
@@ -139,7 +158,10 @@ fn over_channels<E: Scalar>(b: usize, c: usize, plane: usize, add: impl Fn(&mut 
     let mut sums = vec![E::default(); b * plane];
     sums.par_chunks_exact_mut(plane).enumerate().for_each(|(sample, sums)| {
         sums.par_chunks_mut(BLOCK).enumerate().for_each(|(block, sums)| {
-            (sample * c..(sample + 1) * c).for_each(|i| add(sums, i, block * BLOCK));
+            wide(
+                #[inline(always)]
+                || (sample * c..(sample + 1) * c).for_each(|i| add(sums, i, block * BLOCK)),
+            );
         });
     });
     sums

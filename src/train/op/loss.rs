@@ -6,6 +6,7 @@ use dfdx::tensor_ops::{Device, SumTo};
 use rayon::prelude::*;
 
 use super::record::{flat, read, record, with};
+use super::wide::wide;
 use super::{Map, Number, Scalar};
 use crate::sample::IGNORE;
 
@@ -152,7 +153,7 @@ where
         let depth = flat(tape, depth);
         let values = read(&depth);
         let errors: Vec<(usize, f64, f64)> = values
-            .iter()
+            .par_iter()
             .zip(truth)
             .enumerate()
             .filter(|(_, (_, t))| settings.counts(**t))
@@ -187,14 +188,21 @@ where
         let mut totals = vec![E::default(); labels.len()];
         totals.par_chunks_exact_mut(plane).zip(x.par_chunks_exact(classes * plane)).for_each(|(totals, x)| {
             totals.par_chunks_mut(BLOCK).enumerate().for_each(|(block, totals)| {
-                let row = |k: usize| &x[k * plane + block * BLOCK..][..totals.len()];
+                let n = totals.len();
+                let row = |k: usize| &x[k * plane + block * BLOCK..][..n];
                 let mut largest = row(0).to_vec();
-                (1..classes).for_each(|k| largest.iter_mut().zip(row(k)).for_each(|(l, v)| *l = l.max(*v)));
-                let mut sums = vec![E::default(); totals.len()];
-                for k in 0..classes {
-                    let terms = row(k).iter().zip(&largest);
-                    sums.iter_mut().zip(terms).for_each(|(s, (v, l))| *s += Scalar::exp(*v - *l));
-                }
+                let mut sums = vec![E::default(); n];
+                wide(
+                    #[inline(always)]
+                    || {
+                        (1..classes)
+                            .for_each(|k| largest.iter_mut().zip(row(k)).for_each(|(l, v)| *l = Scalar::max(*l, *v)));
+                        for k in 0..classes {
+                            let terms = row(k).iter().zip(&largest);
+                            sums.iter_mut().zip(terms).for_each(|(s, (v, l))| *s += Scalar::exp(*v - *l));
+                        }
+                    },
+                );
                 totals.iter_mut().zip(sums).zip(largest).for_each(|((t, s), l)| *t = l + Scalar::ln(s));
             });
         });
@@ -205,17 +213,21 @@ where
                 totals[pixel].f64() - x[at].f64()
             })
             .sum();
-        let kept = logits.clone();
         record(tape, [&logits], (), vec![E::of(sum / count as f64)], move |dy, [dx]| {
-            let (x, share) = (read(&kept), dy[0] / E::of(count as f64));
+            let share = dy[0] / E::of(count as f64);
             dx.par_chunks_exact_mut(plane).zip(x.par_chunks_exact(plane)).enumerate().for_each(|(i, (dx, x))| {
                 let (start, class) = (i / classes * plane, i % classes);
                 let pixels = totals[start..].iter().zip(&labels[start..]);
-                for ((d, x), (total, label)) in dx.iter_mut().zip(x).zip(pixels) {
-                    let hit = if usize::from(*label) == class { E::ONE } else { E::default() };
-                    let step = share * (Scalar::exp(*x - *total) - hit);
-                    *d += if *label == IGNORE { E::default() } else { step };
-                }
+                wide(
+                    #[inline(always)]
+                    || {
+                        for ((d, x), (total, label)) in dx.iter_mut().zip(x).zip(pixels) {
+                            let hit = if usize::from(*label) == class { E::ONE } else { E::default() };
+                            let step = share * (Scalar::exp(*x - *total) - hit);
+                            *d += if *label == IGNORE { E::default() } else { step };
+                        }
+                    },
+                );
             });
         })
     }

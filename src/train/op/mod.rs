@@ -28,6 +28,7 @@ mod record;
 mod resize;
 mod scalar;
 mod unfold;
+mod wide;
 
 pub use attention::{AttentionKernel, BiasTable, window_attention};
 pub use batch_norm::{Affine, BatchNormKernel, Moments, batch_norm, batch_norm_by};

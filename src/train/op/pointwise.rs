@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::Scalar;
 use super::record::{flat, read, record, with};
+use super::wide::wide;
 
 /// A function of one value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -175,13 +176,21 @@ where
 {
     let shape = *x.shape();
     let x = flat(tape, x);
-    let mut y = read(&x);
-    y.par_chunks_mut(CHUNK).for_each(|y| y.iter_mut().for_each(|y| *y = curve.value(*y)));
-    let kept = x.clone();
+    let values = read(&x);
+    let mut y = vec![E::default(); values.len()];
+    y.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(y, x)| {
+        wide(
+            #[inline(always)]
+            || y.iter_mut().zip(x).for_each(|(y, x)| *y = curve.value(*x)),
+        );
+    });
     record(tape, [&x], shape, y, move |dy, [dx]| {
-        let x = read(&kept);
-        dx.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).zip(dy.par_chunks(CHUNK)).for_each(|((dx, x), dy)| {
-            dx.iter_mut().zip(x).zip(dy).for_each(|((d, x), g)| *d += curve.slope(*x) * *g);
+        let chunks = values.par_chunks(CHUNK).zip(dy.par_chunks(CHUNK));
+        dx.par_chunks_mut(CHUNK).zip(chunks).for_each(|(dx, (x, dy))| {
+            wide(
+                #[inline(always)]
+                || dx.iter_mut().zip(x).zip(dy).for_each(|((d, x), g)| *d += curve.slope(*x) * *g),
+            );
         });
     })
 }

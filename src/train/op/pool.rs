@@ -5,9 +5,11 @@ use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device, MaxTo, MeanTo, ReshapeTo, SumTo};
 use rayon::prelude::*;
 
+use super::depthwise::lines;
 use super::padding::{Padding, Windows};
 use super::record::{flat, read, record, with};
 use super::unfold::unfold;
+use super::wide::{sum, wide};
 use super::{Map, Matrix, Scalar};
 
 /// What a pool keeps of a window. Cells in the padding count for nothing: a mean is over the real cells of its window.
@@ -103,57 +105,106 @@ where
 {
     fn pool2d<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, pool: Pool, windows: Windows) -> Map<E, Self> {
         let (b, c, h, w) = *x.shape();
-        let (taps, cells, plane) = (windows.kernel * windows.kernel, windows.cells(), h * w);
+        let (cells, plane) = (windows.cells(), h * w);
         let shape = (b, c, windows.output.0, windows.output.1);
-        // The input cells of every window, and how many there are.
-        let members: Vec<Vec<usize>> =
-            (0..cells).map(|cell| (0..taps).filter_map(|tap| tap_cell(&windows, tap, cell)).collect()).collect();
         let x = flat(tape, x);
+        let values = read(&x);
         let mut y = vec![E::default(); b * c * cells];
-        y.par_chunks_exact_mut(cells).zip(read(&x).par_chunks_exact(plane)).for_each(|(y, x)| {
-            for (y, members) in y.iter_mut().zip(&members) {
-                *y = match pool {
-                    Pool::Average => members.iter().map(|i| x[*i]).sum::<E>() / E::of(members.len() as f64),
-                    Pool::Max => x[largest(x, members)],
-                };
+        match pool {
+            Pool::Average => {
+                let shares = shares(&windows);
+                y.par_chunks_exact_mut(cells).zip(values.par_chunks_exact(plane)).for_each(|(y, x)| {
+                    wide(
+                        #[inline(always)]
+                        || average(x, &windows, &shares, y),
+                    );
+                });
+                record(tape, [&x], shape, y, move |mut dy, [dx]| {
+                    dx.par_chunks_exact_mut(plane).zip(dy.par_chunks_exact_mut(cells)).for_each(|(dx, dy)| {
+                        wide(
+                            #[inline(always)]
+                            || spread(dy, &windows, &shares, dx),
+                        );
+                    });
+                })
             }
-        });
-        let kept = x.clone();
-        record(tape, [&x], shape, y, move |dy, [dx]| {
-            let x = read(&kept);
-            dx.par_chunks_exact_mut(plane).zip(x.par_chunks_exact(plane)).zip(dy.par_chunks_exact(cells)).for_each(
-                |((dx, x), dy)| {
-                    for (dy, members) in dy.iter().zip(&members) {
-                        match pool {
-                            Pool::Average => {
-                                let share = *dy / E::of(members.len() as f64);
-                                members.iter().for_each(|i| dx[*i] += share);
-                            }
-                            Pool::Max => dx[largest(x, members)] += *dy,
-                        }
-                    }
-                },
-            );
-        })
+            Pool::Max => {
+                y.par_chunks_exact_mut(cells).zip(values.par_chunks_exact(plane)).for_each(|(y, x)| {
+                    y.iter_mut().enumerate().for_each(|(cell, y)| *y = x[largest(x, &windows, cell)]);
+                });
+                record(tape, [&x], shape, y, move |dy, [dx]| {
+                    let planes = values.par_chunks_exact(plane).zip(dy.par_chunks_exact(cells));
+                    dx.par_chunks_exact_mut(plane).zip(planes).for_each(|(dx, (x, dy))| {
+                        dy.iter().enumerate().for_each(|(cell, dy)| dx[largest(x, &windows, cell)] += *dy);
+                    });
+                })
+            }
+        }
     }
 
     fn plane_means<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>) -> Matrix<E, Self> {
         let (b, c, h, w) = *x.shape();
         let (plane, share) = (h * w, E::of(1.0 / (h * w) as f64));
         let x = flat(tape, x);
-        let y = read(&x).par_chunks_exact(plane).map(|x| x.iter().copied().sum::<E>() * share).collect();
+        let y = read(&x)
+            .par_chunks_exact(plane)
+            .map(|x| {
+                E::of(wide(
+                    #[inline(always)]
+                    || sum(x, |x| x),
+                )) * share
+            })
+            .collect();
         record(tape, [&x], (b, c), y, move |dy, [dx]| {
             dx.par_chunks_exact_mut(plane).zip(&dy).for_each(|(dx, dy)| {
                 let each = *dy * share;
-                dx.iter_mut().for_each(|d| *d += each);
+                wide(
+                    #[inline(always)]
+                    || dx.iter_mut().for_each(|d| *d += each),
+                );
             });
         })
     }
 }
 
-/// The first of the largest members of a window.
-fn largest<E: Scalar>(x: &[E], members: &[usize]) -> usize {
-    members.iter().copied().reduce(|best, i| if x[i] > x[best] { i } else { best }).unwrap_or(0)
+/// For every cell of the result 1 / number of real cells in its window.
+fn shares<E: Scalar>(windows: &Windows) -> Vec<E> {
+    let real = |cell: usize, n: usize, tap: fn(&Windows, usize, usize) -> Option<usize>| {
+        (0..n).filter(|i| tap(windows, cell, *i).is_some()).count()
+    };
+    let (height, width) = windows.output;
+    let rows: Vec<usize> = (0..height).map(|y| real(y, windows.kernel, Windows::row)).collect();
+    let columns: Vec<usize> = (0..width).map(|x| real(x, windows.kernel, Windows::column)).collect();
+    rows.iter().flat_map(|r| columns.iter().map(move |c| E::of(1.0 / (r * c) as f64))).collect()
+}
+
+#[inline(always)]
+fn average<E: Scalar>(x: &[E], windows: &Windows, shares: &[E], y: &mut [E]) {
+    for tap in 0..windows.kernel * windows.kernel {
+        for (from, to, length) in lines(windows, tap / windows.kernel, tap % windows.kernel) {
+            let x = x[from..].iter().step_by(windows.stride);
+            y[to..to + length].iter_mut().zip(x).for_each(|(y, x)| *y += *x);
+        }
+    }
+    y.iter_mut().zip(shares).for_each(|(y, share)| *y *= *share);
+}
+
+/// The reverse of [`average`]: adds to `dx`. `dy` is used up.
+#[inline(always)]
+fn spread<E: Scalar>(dy: &mut [E], windows: &Windows, shares: &[E], dx: &mut [E]) {
+    dy.iter_mut().zip(shares).for_each(|(dy, share)| *dy *= *share);
+    for tap in 0..windows.kernel * windows.kernel {
+        for (from, to, length) in lines(windows, tap / windows.kernel, tap % windows.kernel) {
+            let dx = dx[from..].iter_mut().step_by(windows.stride);
+            dx.zip(&dy[to..to + length]).for_each(|(d, g)| *d += *g);
+        }
+    }
+}
+
+/// The first of the largest cells in the window of an output cell.
+fn largest<E: Scalar>(x: &[E], windows: &Windows, cell: usize) -> usize {
+    let members = (0..windows.kernel * windows.kernel).filter_map(|tap| tap_cell(windows, tap, cell));
+    members.reduce(|best, i| if x[i] > x[best] { i } else { best }).unwrap_or(0)
 }
 
 #[cfg(test)]

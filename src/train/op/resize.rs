@@ -6,6 +6,7 @@ use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, TryMatMul};
 use rayon::prelude::*;
 
 use super::record::{flat, read, record, with};
+use super::wide::wide;
 use super::{Map, Scalar};
 
 /// Where the cells of the result lie in the source.
@@ -124,22 +125,31 @@ where
         let mut y = vec![E::default(); b * c * oh * ow];
         y.par_chunks_exact_mut(oh * ow).zip(read(&x).par_chunks_exact(h * w)).for_each(|(y, x)| {
             // Rows of the source are widened once each; their mixture is one pass over the result.
-            let mut wide = vec![E::default(); h * ow];
-            wide.chunks_exact_mut(ow).zip(x.chunks_exact(w)).for_each(|(wide, x)| columns.apply(x, wide));
+            let mut lines = vec![E::default(); h * ow];
+            lines.chunks_exact_mut(ow).zip(x.chunks_exact(w)).for_each(|(line, x)| columns.apply(x, line));
             for (y, (a, b, weight)) in y.chunks_exact_mut(ow).zip(&rows.taps) {
-                let (a, b) = (&wide[a * ow..][..ow], &wide[b * ow..][..ow]);
-                y.iter_mut().zip(a).zip(b).for_each(|((y, a), b)| *y = (E::ONE - *weight) * *a + *weight * *b);
+                let (a, b) = (&lines[a * ow..][..ow], &lines[b * ow..][..ow]);
+                wide(
+                    #[inline(always)]
+                    || y.iter_mut().zip(a).zip(b).for_each(|((y, a), b)| *y = (E::ONE - *weight) * *a + *weight * *b),
+                );
             }
         });
         record(tape, [&x], (b, c, oh, ow), y, move |dy, [dx]| {
             dx.par_chunks_exact_mut(h * w).zip(dy.par_chunks_exact(oh * ow)).for_each(|(dx, dy)| {
-                let mut wide = vec![E::default(); h * ow];
+                let mut sums = vec![E::default(); h * ow];
                 for (dy, (a, b, weight)) in dy.chunks_exact(ow).zip(&rows.taps) {
-                    wide[a * ow..][..ow].iter_mut().zip(dy).for_each(|(d, g)| *d += (E::ONE - *weight) * *g);
-                    wide[b * ow..][..ow].iter_mut().zip(dy).for_each(|(d, g)| *d += *weight * *g);
+                    let (a, b) = (a * ow, b * ow);
+                    wide(
+                        #[inline(always)]
+                        || {
+                            sums[a..a + ow].iter_mut().zip(dy).for_each(|(d, g)| *d += (E::ONE - *weight) * *g);
+                            sums[b..b + ow].iter_mut().zip(dy).for_each(|(d, g)| *d += *weight * *g);
+                        },
+                    );
                 }
-                for (dx, wide) in dx.chunks_exact_mut(w).zip(wide.chunks_exact(ow)) {
-                    for (g, (a, b, weight)) in wide.iter().zip(&columns.taps) {
+                for (dx, sums) in dx.chunks_exact_mut(w).zip(sums.chunks_exact(ow)) {
+                    for (g, (a, b, weight)) in sums.iter().zip(&columns.taps) {
                         dx[*a] += (E::ONE - *weight) * *g;
                         dx[*b] += *weight * *g;
                     }

@@ -4,6 +4,8 @@ use std::iter::Sum;
 use std::ops::Neg;
 
 use dfdx::dtypes::Dtype;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::LinalgScalar;
 
 /// f32, which networks are trained in, and f64, in which gradients are checked.
@@ -20,6 +22,8 @@ pub trait Scalar: Dtype + LinalgScalar + Neg<Output = Self> + Sum {
     fn sqrt(self) -> Self;
     /// The larger of two numbers.
     fn max(self, other: Self) -> Self;
+    /// `c = factor a b`, or that added to `c`, on this thread.
+    fn product(c: MatMut<Self>, accumulate: Accum, a: MatRef<Self>, b: MatRef<Self>, factor: Self);
     /// 1 / (1 + e^-x).
     #[inline(always)]
     fn sigmoid(self) -> Self {
@@ -68,6 +72,9 @@ impl Scalar for f32 {
     fn max(self, other: Self) -> Self {
         if self > other { self } else { other }
     }
+    fn product(c: MatMut<Self>, accumulate: Accum, a: MatRef<Self>, b: MatRef<Self>, factor: Self) {
+        matmul(c, accumulate, a, b, factor, Par::Seq);
+    }
 }
 
 impl Scalar for f64 {
@@ -94,6 +101,9 @@ impl Scalar for f64 {
     #[inline(always)]
     fn max(self, other: Self) -> Self {
         if self > other { self } else { other }
+    }
+    fn product(c: MatMut<Self>, accumulate: Accum, a: MatRef<Self>, b: MatRef<Self>, factor: Self) {
+        matmul(c, accumulate, a, b, factor, Par::Seq);
     }
 }
 

@@ -65,6 +65,7 @@ pub(super) fn unfold_tap<E: Scalar>(
 }
 
 /// The reverse of [`unfold_tap`]: adds `row` to the cells of `plane` it was taken from.
+#[inline(always)]
 pub(super) fn fold_tap<E: Scalar>(
     row: &[E],
     windows: &Windows,

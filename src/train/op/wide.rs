@@ -1,0 +1,86 @@
+//! Loops compiled for the vector instructions the processor has.
+
+use super::Scalar;
+
+/// Runs `f` with the widest vector instructions of this processor. Only loops that are inlined into `f` gain, so it belongs around
+/// the innermost work: outside it the compiler may count on nothing newer than SSE2.
+#[inline(always)]
+pub(super) fn wide<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
+
+/// Running sums side by side; their number is fixed, so that a sum does not depend on the processor.
+const LANES: usize = 16;
+/// Values that are summed in the number type before the result goes into an f64.
+const RUN: usize = 4096;
+
+/// Sum of `f` over the values.
+#[inline(always)]
+pub(super) fn sum<E: Scalar>(a: &[E], f: impl Fn(E) -> E) -> f64 {
+    let mut total = 0.0;
+    for a in a.chunks(RUN) {
+        let mut lanes = [E::default(); LANES];
+        let chunks = a.chunks_exact(LANES);
+        let mut rest = E::default();
+        for a in chunks.remainder() {
+            rest += f(*a);
+        }
+        for a in chunks {
+            for (lane, a) in lanes.iter_mut().zip(a) {
+                *lane += f(*a);
+            }
+        }
+        for lane in lanes {
+            rest += lane;
+        }
+        total += rest.f64();
+    }
+    total
+}
+
+/// Sum of `f` over pairs of values.
+#[inline(always)]
+pub(super) fn sum_of_pairs<E: Scalar>(a: &[E], b: &[E], f: impl Fn(E, E) -> E) -> f64 {
+    let mut total = 0.0;
+    for (a, b) in a.chunks(RUN).zip(b.chunks(RUN)) {
+        let mut lanes = [E::default(); LANES];
+        let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+        let mut rest = E::default();
+        for (a, b) in a.remainder().iter().zip(b.remainder()) {
+            rest += f(*a, *b);
+        }
+        for (a, b) in a.zip(b) {
+            for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+                *lane += f(*a, *b);
+            }
+        }
+        for lane in lanes {
+            rest += lane;
+        }
+        total += rest.f64();
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_those_of_a_plain_loop() {
+        for n in [0, 1, 15, 16, 17, 4095, 4096, 9000] {
+            let a: Vec<f64> = (0..n).map(|i| f64::from(i % 13)).collect();
+            let b: Vec<f64> = (0..n).map(|i| f64::from(i % 7)).collect();
+            let squares = wide(
+                #[inline(always)]
+                || sum(&a, |a| a * a),
+            );
+            assert_eq!(squares, a.iter().map(|a| a * a).sum::<f64>());
+            let products = wide(
+                #[inline(always)]
+                || sum_of_pairs(&a, &b, |a, b| a * b),
+            );
+            assert_eq!(products, a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>());
+        }
+    }
+}
