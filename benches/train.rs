@@ -7,7 +7,8 @@ use dfdx::tensor::{Cpu, NoneTape, TensorFromVec};
 use semdepth::train::data::Batch;
 use semdepth::train::model::Config;
 use semdepth::train::nn::{Mode, Pass};
-use semdepth::train::trainer::{Settings, Trainer};
+use semdepth::train::settings::Settings;
+use semdepth::train::trainer::Trainer;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().collect();
@@ -27,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         labels: (0..n).map(|i| (i / 97 % 150) as u8).collect(),
         keys: (0..b).map(|i| i.to_string()).collect(),
         skipped: vec![],
+        mixed: 0,
     };
     let mut trainer = Trainer::new(Cpu::default(), config, Settings { batch: b, ..Settings::default() })?;
     let x = Cpu::default().tensor_from_vec(batch.input.clone(), (b, 3, size.0, size.1));
