@@ -56,16 +56,55 @@ impl Output {
         Ok(Exit::Done)
     }
 
+    fn target(&self) -> ProgressDrawTarget {
+        let visible = !self.common.quiet && !self.common.json && io::stderr().is_terminal();
+        if visible { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() }
+    }
+
+    /// A bar of the steps of a run of which `done` are finished.
+    #[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only sdtrain needs it"))]
+    pub(super) fn steps(&self, total: u64, done: u64) -> Steps {
+        let bar = ProgressBar::with_draw_target(Some(total), self.target()).with_position(done);
+        let style = ProgressStyle::with_template("{bar:20} {pos}/{len}  {msg}, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.reset_eta();
+        Steps(bar)
+    }
+
     /// A bar with an ETA, when someone is there to see it.
     #[cfg_attr(not(feature = "prep"), expect(dead_code, reason = "only sdprep needs it"))]
     pub(super) fn bar(&self, verb: &'static str) -> Bar {
-        let visible = !self.common.quiet && !self.common.json && io::stderr().is_terminal();
-        let target = if visible { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
+        let bar = ProgressBar::with_draw_target(Some(0), self.target());
         let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} samples, {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_prefix(verb);
         Bar(bar)
+    }
+}
+
+/// The steps of a training run on a bar, when someone is there to see it.
+#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only sdtrain needs it"))]
+pub(super) struct Steps(ProgressBar);
+
+#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only sdtrain needs it"))]
+impl Steps {
+    /// Shows how far the run is; whether there is a bar to show it.
+    pub(super) fn at(&self, step: u64, told: &str) -> bool {
+        if self.0.is_hidden() {
+            return false;
+        }
+        self.0.set_message(told.to_owned());
+        self.0.set_position(step);
+        true
+    }
+
+    /// Something for the person in front of it, above the bar.
+    pub(super) fn say(&self, output: &Output, text: impl Display) {
+        self.0.suspend(|| output.say(text));
+    }
+
+    pub(super) fn finish(&self) {
+        self.0.finish_and_clear();
     }
 }
 

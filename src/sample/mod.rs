@@ -25,6 +25,7 @@ mod fault;
 mod geometry;
 mod image;
 mod intrinsics;
+mod rotate;
 mod select;
 
 pub use byte_map::{Confidence, IGNORE, Semantics};

@@ -9,6 +9,7 @@ use safetensors::tensor::SafeTensors;
 use super::model::{self, Config, ConfigError, Dss, WeightsError};
 use super::op::Backend;
 use super::optim::{AdamW, AdamWConfig, Moments, MomentsError};
+use super::plan::Plan;
 use crate::file;
 
 const FIRST: &str = "optim.m.";
@@ -54,6 +55,12 @@ pub enum ContentError {
     NoRun {
         /// The metadata key.
         key: &'static str,
+    },
+    /// Settings nobody can read.
+    #[error("its settings are not readable: {reason}")]
+    Settings {
+        /// Why.
+        reason: String,
     },
     /// The network is not named.
     #[error("it does not say of which network it is; name one with --model")]
@@ -165,6 +172,18 @@ impl Checkpoint {
             seed: number("semdepth.seed")?,
             settings: text("semdepth.training")?.clone(),
         })
+    }
+
+    /// The network and the settings of the run.
+    ///
+    /// # Errors
+    ///
+    /// A file of weights alone; settings of another version.
+    pub fn plan(&self) -> Result<Plan, CheckpointError> {
+        let settings = serde_json::from_str(&self.progress()?.settings)
+            .map_err(|e| self.fault(ContentError::Settings { reason: e.to_string() }))?;
+        let network = self.config().cloned().ok_or_else(|| self.fault(ContentError::NoModel))?;
+        Ok(Plan { network, settings })
     }
 
     /// The optimiser of the run, for the parameters of `network`.

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::augment::{self, Tones};
 use super::nn::Stream;
 use crate::label::LabelSpace;
+use crate::mix::Domain;
 use crate::sample::{Entry, IGNORE, Sample, Size};
 use crate::shard::{Set, SetError};
+use crate::view::of_set::spread;
 
 /// The samples of one or more sets as one list.
 #[derive(Debug)]
@@ -28,6 +31,14 @@ pub enum DataError {
         path: PathBuf,
         /// Its class set.
         found: String,
+    },
+    /// Nothing to learn depth from.
+    #[error(
+        "no depth at all in the {looked_at} samples looked at: depth cannot be learned from these sets; convert them with depth"
+    )]
+    NoDepth {
+        /// How many.
+        looked_at: usize,
     },
     /// No sample at all.
     #[error("the sets hold no sample to learn from")]
@@ -68,6 +79,11 @@ impl Data {
         if rows.is_empty() { Err(DataError::Empty) } else { Ok(Self { sets, rows }) }
     }
 
+    /// The sets.
+    pub fn sets(&self) -> &[Set] {
+        &self.sets
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -86,6 +102,27 @@ impl Data {
     /// Size of the pictures of the first set.
     pub fn size(&self) -> Option<Size> {
         self.sets.first().map(|set| set.spec().size)
+    }
+
+    /// What the sets show: roads when all of them do, rooms otherwise.
+    pub fn domain(&self) -> Domain {
+        let road = self.sets.iter().all(|set| Domain::of(&set.spec().dataset) == Domain::Road);
+        if road { Domain::Road } else { Domain::Indoor }
+    }
+
+    /// Looks for depth in a few samples spread over the sets; samples that cannot be read say nothing.
+    ///
+    /// # Errors
+    ///
+    /// No sample that was looked at has a single measurement.
+    pub fn check_depth(&self) -> Result<(), DataError> {
+        let looked_at = spread(self.len(), 8);
+        let read: Vec<Sample> =
+            looked_at.iter().filter_map(|i| self.sample(*i).ok()).map(|(sample, _)| sample).collect();
+        if !read.is_empty() && read.iter().all(|sample| sample.depth.n_valid() == 0) {
+            return Err(DataError::NoDepth { looked_at: read.len() });
+        }
+        Ok(())
     }
 
     /// Folders of the sets.
@@ -180,16 +217,20 @@ impl Batching {
 
     /// Adds a sample: resized, mirrored, normalised.
     pub fn push(&self, batch: &mut Batch, sample: &Sample, mirrored: bool) {
-        let size = Size::new(self.size.0, self.size.1);
-        let sample = if sample.image.size() == size { sample.clone() } else { sample.resize(size) };
-        let sample = if mirrored { sample.mirror() } else { sample };
-        for (plane, (mean, std)) in sample.image.planes().outer_iter().zip(self.mean.iter().zip(&self.std)) {
-            batch.input.extend(plane.iter().map(|v| (f32::from(*v) / 255.0 - mean) / std));
+        let sample = sample.resize(Size::new(self.size.0, self.size.1));
+        self.push_with(batch, &if mirrored { sample.mirror() } else { sample }, &augment::plain());
+    }
+
+    /// Adds a sample of the right size, its colours changed and normalised.
+    pub fn push_with(&self, batch: &mut Batch, sample: &Sample, tones: &Tones) {
+        let channels = sample.image.planes().outer_iter().zip(tones).zip(self.mean.iter().zip(&self.std));
+        for ((plane, tones), (mean, std)) in channels {
+            batch.input.extend(plane.iter().map(|v| (tones[usize::from(*v)] - mean) / std));
         }
         batch.depth.extend(sample.depth.metres().iter());
         match &sample.semantics {
             Some(labels) => batch.labels.extend(labels.values().iter()),
-            None => batch.labels.resize(batch.labels.len() + size.height * size.width, IGNORE),
+            None => batch.labels.resize(batch.depth.len(), IGNORE),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::checkpoint::CheckpointError;
 use super::data::DataError;
+use super::evaluate::EvaluateError;
 use super::mixing::MixError;
 use super::model::ConfigError;
 use super::op::LabelError;
@@ -15,6 +16,9 @@ pub enum TrainError {
     /// The data.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The evaluation during the run.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
     /// Mixes that cannot be.
     #[error(transparent)]
     Mix(#[from] MixError),
@@ -24,6 +28,12 @@ pub enum TrainError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A protocol nobody knows.
+    #[error("{reason}")]
+    Protocol {
+        /// Which there are.
+        reason: String,
+    },
     /// A label without a class.
     #[error("step {step}, samples {keys}: {source}", keys = keys.join(", "))]
     Label {
@@ -51,13 +61,5 @@ pub enum TrainError {
         path: PathBuf,
         /// Why.
         source: io::Error,
-    },
-    /// Other settings than the run began with.
-    #[error("the run in {run} has other settings ({difference}); continue it with its own or choose another folder", run = run.display())]
-    Settings {
-        /// The folder.
-        run: PathBuf,
-        /// What differs.
-        difference: String,
     },
 }

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::augment::Augmentation;
 use super::data::{Batch, Batching, Data, DataError};
 use super::mixing::Mixing;
 use super::nn::Stream;
@@ -18,6 +19,8 @@ pub struct Feed {
     pub data: Arc<Data>,
     /// Order, size and normalisation.
     pub batching: Batching,
+    /// What happens to every sample.
+    pub augmentation: Augmentation,
     /// The mixes.
     pub mixing: Mixing,
 }
@@ -72,7 +75,8 @@ impl Feed {
                 Err(error) => batch.skipped.push(error.to_string()),
             }
         }
-        self.batching.push(batch, &sample, false);
+        let tones = self.augmentation.tones(&mut Stream::new(&format!("colours {position}"), self.batching.seed));
+        self.batching.push_with(batch, &sample, &tones);
         batch.keys.push(key);
         Ok(())
     }
@@ -80,37 +84,46 @@ impl Feed {
     /// Sample `index` on the grid of the network, changed as the stream `name` says.
     fn sample(&self, index: usize, name: &str) -> Result<(Sample, String), SetError> {
         let (sample, key) = self.data.sample(index)?;
-        let mut chance = Stream::new(name, self.batching.seed);
-        let sample = sample.resize(Size::new(self.batching.size.0, self.batching.size.1));
-        Ok((if chance.uniform() < self.batching.flip { sample.mirror() } else { sample }, key))
+        let (size, seed, flip) = (self.batching.size, self.batching.seed, self.batching.flip);
+        let mut chance = Stream::new(name, seed);
+        Ok((self.augmentation.place(&sample, Size::new(size.0, size.1), flip, &mut chance), key))
     }
 }
 
 /// Batches of consecutive steps, made on other threads ahead of their use.
 #[derive(Debug)]
 pub struct Loader {
-    batches: Receiver<Result<Batch, DataError>>,
+    /// One of each thread; the threads take turns.
+    batches: Vec<Receiver<Result<Batch, DataError>>>,
+    next: usize,
     waited: Duration,
 }
 
-/// Batches kept ready.
-const AHEAD: usize = 3;
+/// Threads that make batches. They mostly wait: a batch takes a small part of a step.
+const THREADS: usize = 2;
+/// Batches each of them keeps ready.
+const AHEAD: usize = 2;
 
 impl Loader {
     /// Begins with step `first`.
     pub fn start(feed: Feed, first: u64) -> Self {
-        let (sender, batches) = sync_channel(AHEAD);
-        // The thread ends when the receiver is gone or after a failure.
-        thread::spawn(move || {
-            for step in first.. {
-                let batch = feed.make(step);
-                let failed = batch.is_err();
-                if sender.send(batch).is_err() || failed {
-                    break;
+        let feed = Arc::new(feed);
+        let start = |turn: usize| {
+            let (sender, batches) = sync_channel(AHEAD);
+            let feed = Arc::clone(&feed);
+            // The thread ends when the receiver is gone or after a failure.
+            thread::spawn(move || {
+                for step in (first + turn as u64..).step_by(THREADS) {
+                    let batch = feed.make(step);
+                    let failed = batch.is_err();
+                    if sender.send(batch).is_err() || failed {
+                        break;
+                    }
                 }
-            }
-        });
-        Self { batches, waited: Duration::ZERO }
+            });
+            batches
+        };
+        Self { batches: (0..THREADS).map(start).collect(), next: 0, waited: Duration::ZERO }
     }
 
     /// The next batch.
@@ -120,7 +133,8 @@ impl Loader {
     /// As [`Feed::make`].
     pub fn receive(&mut self) -> Result<Batch, DataError> {
         let since = Instant::now();
-        let batch = self.batches.recv();
+        let batch = self.batches.get(self.next).and_then(|of_turn| of_turn.recv().ok());
+        self.next = (self.next + 1) % THREADS;
         self.waited += since.elapsed();
         batch.unwrap_or(Err(DataError::Empty))
     }

@@ -90,7 +90,7 @@ impl AdamW {
     ///
     /// # Errors
     ///
-    /// Moments that are missing, of unknown parameters or of another size.
+    /// No moments at all, moments of unknown parameters or of another size. Parameters that no gradient has reached have none.
     pub fn resume<E: Scalar, D: Backend<E>>(
         config: AdamWConfig,
         step: u64,
@@ -99,8 +99,8 @@ impl AdamW {
     ) -> Result<Self, MomentsError> {
         let expected: BTreeMap<&str, usize> = store.parameters().map(|e| (e.name.as_str(), e.len())).collect();
         let size = |name: &str| moments.get(name).map_or(0, |m| m.m.len().min(m.v.len()));
-        let names = expected.keys().copied().chain(moments.keys().map(String::as_str));
-        for name in if step == 0 { Vec::new() } else { names.collect() } {
+        let missing = expected.keys().copied().take(usize::from(step > 0 && moments.is_empty()));
+        for name in missing.chain(moments.keys().map(String::as_str)) {
             let (found, expected) = (size(name), expected.get(name).copied().unwrap_or(0));
             if found != expected {
                 return Err(MomentsError { name: name.to_owned(), found, expected });

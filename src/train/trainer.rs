@@ -1,28 +1,20 @@
-//! The training loop: steps, log, checkpoints, resuming.
+//! A network and its optimiser: steps, and the state between them.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::path::Path;
 
 use dfdx::tensor::{OwnedTape, PutTape, Storage};
 use dfdx::tensor_ops::Backward;
 
-use super::checkpoint::{self, Checkpoint, Progress};
-use super::data::{Batch, Batching, Data};
+use super::checkpoint::{self, Checkpoint, CheckpointError, Progress};
+use super::data::{Batch, Batching};
 use super::fault::TrainError;
-use super::loader::{Feed, Loader};
-use super::mixing::Mixing;
 use super::model::{Config, ConfigError, Dss, Target};
 use super::nn::{Mode, Pass, Running};
 use super::op::{Backend, Number};
 use super::optim::{self, AdamW, ByName};
-use super::report::{Speed, StepReport};
+use super::report::StepReport;
 use super::schedule::Schedule;
 use super::settings::Settings;
-use crate::file;
 
 /// A network in training on a device.
 #[derive(Debug)]
@@ -34,7 +26,6 @@ pub struct Trainer<D: Storage<f32>> {
 
 /// The file a run goes on from.
 pub const LAST: &str = "last.safetensors";
-const LOG: &str = "log.jsonl";
 
 impl<D: Backend<f32>> Trainer<D> {
     /// A fresh run of a network with first values from the seed.
@@ -59,11 +50,7 @@ impl<D: Backend<f32>> Trainer<D> {
     /// A file that is no checkpoint of a run.
     pub fn resume(device: D, path: &Path) -> Result<Self, TrainError> {
         let checkpoint = Checkpoint::read(path)?;
-        let progress = checkpoint.progress()?;
-        let settings: Settings = serde_json::from_str(&progress.settings).map_err(|e| TrainError::Settings {
-            run: path.to_owned(),
-            difference: format!("they are not readable: {e}"),
-        })?;
+        let settings = checkpoint.plan()?.settings;
         let network = checkpoint.network(device, None)?;
         let optimiser = checkpoint.optimiser(settings.optimiser, &network)?;
         Ok(Self { network, optimiser, settings })
@@ -77,6 +64,11 @@ impl<D: Backend<f32>> Trainer<D> {
     /// The settings of the run.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Goes on with other settings; those of [`Settings::ASIDE`] change nothing of the result.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
     }
 
     /// Finished steps.
@@ -153,6 +145,9 @@ impl<D: Backend<f32>> Trainer<D> {
             }
             statistics.extend(pass.take_statistics());
         }
+        // What no loss has ever reached stays as it is: decay alone would shrink it.
+        let moments = self.optimiser.moments();
+        gradients.retain(|name, gradient| moments.contains_key(name) || gradient.iter().any(|g| *g != 0.0));
         report.grad_norm = optim::norm(&gradients);
         if report.is_finite() {
             statistics.iter().for_each(Running::apply);
@@ -161,96 +156,15 @@ impl<D: Backend<f32>> Trainer<D> {
         Ok(report)
     }
 
-    /// Writes the checkpoint of the run into its folder.
+    /// Writes the state of the run to a file.
     ///
     /// # Errors
     ///
-    /// The file system; the previous checkpoint then stays.
-    pub fn save(&self, run: &Path) -> Result<(), TrainError> {
+    /// The file system; what was at `path` then stays.
+    pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
         let settings = serde_json::to_string(&self.settings).unwrap_or_default();
         let progress = Progress { step: self.step(), seed: self.settings.seed, settings };
-        Ok(checkpoint::save(&run.join(LAST), &self.network, &self.optimiser, &progress)?)
-    }
-
-    /// Trains to the planned number of steps, or until `stop` is set, and leaves checkpoint and log in the folder `run`. `observe`
-    /// is told of every step.
-    ///
-    /// # Errors
-    ///
-    /// Whatever ends the run; up to then everything is saved.
-    pub fn run(
-        &mut self,
-        data: Arc<Data>,
-        run: &Path,
-        stop: &AtomicBool,
-        mut observe: impl FnMut(&StepReport, &Speed),
-    ) -> Result<(), TrainError> {
-        let io = |path: PathBuf| move |source| TrainError::Io { path, source };
-        std::fs::create_dir_all(run).map_err(io(run.to_owned()))?;
-        let mut log = self.open_log(&run.join(LOG)).map_err(io(run.join(LOG)))?;
-        let parts = self.settings.accumulate.max(1);
-        let mixing = Mixing::new(&self.settings.mix, self.settings.seed, &data)?;
-        let feed = Feed { data, batching: self.batching(), mixing };
-        let mut loader = Loader::start(feed, self.step() * parts as u64);
-        let (began, first) = (Instant::now(), self.step());
-        while self.step() < self.settings.steps && !stop.load(Ordering::Relaxed) {
-            let batches = (0..parts).map(|_| loader.receive()).collect::<Result<Vec<_>, _>>()?;
-            let report = self.learn(&batches)?;
-            let line = serde_json::to_string(&report).unwrap_or_default();
-            writeln!(log, "{line}").map_err(io(run.join(LOG)))?;
-            if !report.is_finite() {
-                return Err(self.not_finite(run, &batches, report.step));
-            }
-            let speed = Speed {
-                seconds: began.elapsed().as_secs_f64(),
-                steps: self.step() - first,
-                waited: loader.waited().as_secs_f64(),
-            };
-            observe(&report, &speed);
-            if self.step().is_multiple_of(self.settings.checkpoint_every.max(1)) {
-                self.save(run)?;
-            }
-        }
-        self.save(run)
-    }
-
-    /// Opens the log for the next line, without lines of steps that a stopped run has to take again.
-    fn open_log(&self, path: &Path) -> io::Result<File> {
-        let kept: String = match std::fs::read_to_string(path) {
-            Ok(text) => text
-                .lines()
-                .filter(|line| serde_json::from_str::<StepReport>(line).is_ok_and(|r| r.step < self.step()))
-                .flat_map(|line| [line, "\n"])
-                .collect(),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(e) => return Err(e),
-        };
-        file::write_atomically(path, kept.as_bytes())?;
-        File::options().append(true).open(path)
-    }
-
-    /// Saves the batches of a step that cannot be learned from.
-    fn not_finite(&self, run: &Path, batches: &[Batch], step: u64) -> TrainError {
-        let saved = run.join(format!("not-finite-{step}.safetensors"));
-        let (h, w) = self.network.config().input_size;
-        let mut tensors = Vec::new();
-        for (i, batch) in batches.iter().enumerate() {
-            let n = batch.keys.len();
-            tensors.push((format!("{i}.input"), vec![n, 3, h, w], batch.input.clone()));
-            tensors.push((format!("{i}.depth"), vec![n, h, w], batch.depth.clone()));
-            let labels = batch.labels.iter().map(|l| f32::from(*l)).collect();
-            tensors.push((format!("{i}.labels"), vec![n, h, w], labels));
-        }
-        let written = super::model::serialize(tensors, self.network.config(), Default::default())
-            .map_err(io::Error::other)
-            .and_then(|bytes| file::write_atomically(&saved, &bytes));
-        match written {
-            Ok(()) => {
-                let keys = batches.iter().flat_map(|b| b.keys.iter().cloned()).collect();
-                TrainError::NotFinite { step, keys, saved }
-            }
-            Err(source) => TrainError::Io { path: saved, source },
-        }
+        checkpoint::save(path, &self.network, &self.optimiser, &progress)
     }
 }
 

@@ -4,6 +4,7 @@ mod doctor;
 mod eval;
 mod metrics;
 mod network;
+mod options;
 mod page;
 mod predict;
 mod run;

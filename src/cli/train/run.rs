@@ -6,19 +6,21 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::eval;
+use super::options::Options;
 use crate::cli::exit::{Exit, Usage};
-use crate::cli::output::Output;
-use crate::mix::{Method, UnknownMethod};
+use crate::cli::output::{Output, Steps};
+use crate::file::write_atomically;
+use crate::mix::Domain;
 use crate::shard::{Set, find_sets};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
 use crate::train::device::{DeviceName, on_device};
 use crate::train::metric::Protocol;
-use crate::train::mixing::{Mixing, usual_share};
-use crate::train::model::{Config, ExchangeKind};
+use crate::train::mixing::Mixing;
 use crate::train::op::Backend;
+use crate::train::plan::{Plan, Usual};
 use crate::train::report::{Speed, StepReport};
-use crate::train::settings::Settings;
+use crate::train::session::{BEST, Session, Told, Validation};
 use crate::train::trainer::{LAST, Trainer};
 
 /// Trains a network. The same command again goes on where it was stopped.
@@ -27,74 +29,47 @@ pub(super) struct Args {
     /// Sets, or folders that hold sets; those whose split is not `train` serve as validation
     #[arg(default_value = "shards", value_name = "SET")]
     sets: Vec<PathBuf>,
-    /// Sets to evaluate on at the end, instead
+    /// Sets to evaluate on during the run and at its end, instead
     #[arg(long, value_name = "SET")]
     val: Vec<PathBuf>,
-    /// The folder of the run: log.jsonl, last.safetensors, eval.json
+    /// The folder of the run
     #[arg(long, value_name = "FOLDER", default_value = "runs/last")]
     out: PathBuf,
-    /// Start over in a folder that holds a run
+    /// Go on with the run in the folder as it is: its settings need not be said again
     #[arg(long)]
+    resume: bool,
+    /// Start over in a folder that holds a run
+    #[arg(long, conflicts_with = "resume")]
     force: bool,
+    /// Print every setting of the run as a file for --config, and stop
+    #[arg(long)]
+    print_config: bool,
     /// Where the network runs: cpu, or cuda:0 and so on
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     device: DeviceName,
-    /// The network: auto, dss-nano, dss-tiny, dss-small, dss-base or dss-large; auto is dss-nano on a CPU, dss-tiny on a GPU
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    model: String,
-    /// Rows and columns the pictures are resized to, multiples of 32 [default: those of the model]
-    #[arg(long, value_name = "HxW", value_parser = super::size)]
-    size: Option<(usize, usize)>,
-    /// Exchange of features between the tasks: none or lg_cat
-    #[arg(long, value_name = "KIND", default_value = "lg_cat")]
-    exchange: String,
-    /// Largest depth in metres
-    #[arg(long, value_name = "METRES", default_value = "10")]
-    d_max: f64,
     /// First weights: a safetensors file of the whole network, or of timm's MaxViT for the encoder alone
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     weights: Option<PathBuf>,
-    /// Optimiser steps
-    #[arg(long, value_name = "N", default_value = "1000")]
-    steps: u64,
-    /// Steps in which the learning rates rise [default: a twentieth of the steps, at most 500]
-    #[arg(long, value_name = "N")]
-    warmup: Option<u64>,
-    /// Samples in a batch
-    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..))]
-    batch: u16,
-    /// Batches whose gradients are averaged for one step
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
-    accumulate: u16,
-    /// Factor of the learning rates 4e-5 (encoder) and 2e-4 [default: 1 with --weights, else 5]
-    #[arg(long, value_name = "X")]
-    lr_scale: Option<f64>,
-    /// How often a sample is mirrored
-    #[arg(long, value_name = "P", default_value = "0.5")]
-    flip: f64,
-    /// Mixes while training: methods of `sdprep mix`, each with the share of the samples it is applied to [default share:
-    /// 0.5; 0.25 for cutdepth and vcutdepth]
-    #[arg(long, value_name = "NAME[=P]", value_delimiter = ',', value_parser = share)]
-    mix: Vec<(Method, f64)>,
-    /// Decides first weights, order and chance
-    #[arg(long, value_name = "N", default_value = "0")]
-    seed: u64,
-    /// Steps between checkpoints
-    #[arg(long, value_name = "N", default_value = "200", value_parser = clap::value_parser!(u64).range(1..))]
-    checkpoint_every: u64,
-    /// Stop at a sample that cannot be read, instead of leaving it out
-    #[arg(long)]
-    strict: bool,
+    #[command(flatten)]
+    options: Options,
 }
+
+/// The file that says how the run in a folder was made.
+const CONFIG: &str = "train.toml";
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
+        if self.print_config {
+            return self.print(output);
+        }
         on_device!(self.device, |device| self.run_on(device, output))
     }
 
     fn run_on<D: Backend<f32>>(&self, device: D, output: &Output) -> Result<Exit> {
         let (training, validation) = self.sets()?;
         let data = Arc::new(Data::new(training)?);
+        data.check_depth()?;
+        let validation = validation.map(Data::new).transpose()?;
         let mut trainer = self.trainer(device, &data, output)?;
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
@@ -103,25 +78,38 @@ impl Args {
         let (mut last, mut unread) = (None, 0);
         let steps = trainer.settings().steps;
         let batch = trainer.settings().batch * trainer.settings().accumulate;
-        trainer.run(data, &self.out, &stop, |report, speed| {
-            report.skipped.iter().for_each(|reason| output.say(format_args!("left out: {reason}")));
-            unread += report.skipped.len();
-            if (report.step + 1).is_multiple_of(20) || report.step + 1 == steps {
-                output.say(line(report, speed, steps, batch));
+        let best = serde_json::to_value(trainer.settings().best)?;
+        let bar = output.steps(steps, trainer.step());
+        let session = Session { folder: &self.out, data, validation: validation.as_ref(), stop: &stop };
+        session.run(&mut trainer, |told| match told {
+            Told::Step(report, speed) => {
+                report.skipped.iter().for_each(|reason| bar.say(output, format_args!("left out: {reason}")));
+                unread += report.skipped.len();
+                tell(&bar, output, report, speed, steps, batch);
+                last = Some(report.clone());
             }
-            last = Some(report.clone());
+            Told::Validated(validation, is_best) => {
+                let best = if is_best {
+                    format!(", the best {} so far: {BEST}", best.as_str().unwrap_or(""))
+                } else {
+                    String::new()
+                };
+                bar.say(output, format_args!("{}{best}", validated(validation)));
+            }
         })?;
+        bar.finish();
         if trainer.step() < steps {
             output.say(format_args!(
-                "stopped after {} of {steps} steps; the same command goes on from here",
+                "stopped after {} of {steps} steps; the same command goes on from here, and so does --resume",
                 trainer.step()
             ));
             return Ok(Exit::Findings);
         }
         let evaluation = match validation {
-            Some(sets) => {
-                let protocol = eval::protocol("full", None, Some(self.d_max as f32), false)?;
-                Some(self.evaluate(&trainer, &sets, protocol)?)
+            Some(data) => {
+                let d_max = trainer.network().config().d_max as f32;
+                let protocol = eval::protocol("full", None, Some(d_max), false)?;
+                Some(self.evaluate(&trainer, data.sets(), protocol)?)
             }
             None => None,
         };
@@ -137,6 +125,50 @@ impl Args {
         });
         output.result(text, &value)?;
         Ok(if unread > 0 { Exit::Findings } else { Exit::Done })
+    }
+
+    /// Every setting, for the sets if there are some.
+    fn print(&self, output: &Output) -> Result<Exit> {
+        let path = self.out.join(LAST);
+        let plan = if self.resume {
+            if !path.exists() {
+                return Err(self.nothing_to_resume());
+            }
+            let own = Checkpoint::read(&path)?.plan()?;
+            own.over(&self.options.layers()?).map_err(|e| self.options.refuse(&e))?
+        } else {
+            let (domain, labelled) = match self.sets() {
+                Ok((training, _)) => {
+                    let data = Data::new(training)?;
+                    (data.domain(), data.labelled())
+                }
+                Err(reason) => {
+                    output.say(format_args!("{reason:#}: these are the settings for rooms with labels"));
+                    (Domain::Indoor, true)
+                }
+            };
+            self.plan(domain, labelled)?
+        };
+        output.result(plan.to_toml(), &json!({"network": plan.network, "settings": plan.settings}))?;
+        Ok(Exit::Done)
+    }
+
+    fn nothing_to_resume(&self) -> anyhow::Error {
+        let folder = self.out.display();
+        Usage(format!(
+            "--resume: there is no run in {folder}; name its folder as --out, or leave --resume out to begin one"
+        ))
+        .into()
+    }
+
+    /// The plan that the options ask for.
+    fn plan(&self, domain: Domain, labelled: bool) -> Result<Plan> {
+        let model = match self.device {
+            DeviceName::Cpu => "dss-nano",
+            DeviceName::Cuda(_) => "dss-tiny",
+        };
+        let usual = Usual { model, domain, labelled, from_scratch: self.weights.is_none() };
+        Plan::new(usual, &self.options.layers()?).map_err(|e| self.options.refuse(&e))
     }
 
     /// Sets to learn from and sets to evaluate on.
@@ -167,81 +199,54 @@ impl Args {
 
     /// The run in the folder, where it stood, or a fresh one.
     fn trainer<D: Backend<f32>>(&self, device: D, data: &Data, output: &Output) -> Result<Trainer<D>> {
-        let (config, settings) = (self.config(output)?, self.settings(data, output));
         let path = self.out.join(LAST);
-        if path.exists() && !self.force {
-            let trainer = Trainer::resume(device, &path)?;
-            let difference = differences(&trainer, &config, &settings);
-            if let Some(difference) = difference {
-                let run = self.out.display();
-                return Err(Usage(format!("{run} holds a run with other settings: {difference}; choose another --out, or --force to start over")).into());
-            }
-            output.say(format_args!("going on after step {} of {}", trainer.step(), trainer.settings().steps));
-            return Ok(trainer);
+        let exists = path.exists();
+        if self.resume && !exists {
+            return Err(self.nothing_to_resume());
         }
-        Mixing::new(&settings.mix, settings.seed, data).map_err(|e| Usage(e.to_string()))?;
-        let trainer = Trainer::new(device, config.clone(), settings)?;
-        if let Some(file) = &self.weights {
-            Checkpoint::read(file)?.fill(trainer.network())?;
-        }
-        let n = trainer.network().store().parameter_count();
-        let (h, w) = config.input_size;
-        output.say(format_args!("{} with {n} parameters on {} samples at {h}x{w}", config.model, data.len()));
-        Ok(trainer)
-    }
-
-    fn config(&self, output: &Output) -> Result<Config> {
-        let name = if self.model == "auto" {
-            let (name, device) = match self.device {
-                DeviceName::Cpu => ("dss-nano", "CPU"),
-                DeviceName::Cuda(_) => ("dss-tiny", "GPU"),
-            };
-            output.say(format_args!("model auto: {name}, because this runs on a {device}"));
-            name
-        } else {
-            &self.model
-        };
-        let usage = |e: &dyn std::fmt::Display| Usage(e.to_string());
-        let mut config = Config::named(name).map_err(|e| usage(&e))?;
-        if let Some(size) = self.size {
-            config = config.for_size(size);
-        }
-        config.d_max = self.d_max;
-        // Indoors 2.7 m of 10, on the road 15 m of 80 (dss.md 6.6).
-        config.depth_start = Some(if self.d_max > 20.0 { 0.1875 * self.d_max } else { 0.27 * self.d_max });
-        config.d_lo = if self.d_max > 20.0 { 1.0 } else { 0.1 };
-        config.exchange = match self.exchange.as_str() {
-            "none" => ExchangeKind::None,
-            "lg_cat" => ExchangeKind::LgCat,
-            other => return Err(Usage(format!("there is no exchange `{other}`; there are none and lg_cat")).into()),
-        };
-        config.check().map_err(|e| usage(&e))?;
-        Ok(config)
-    }
-
-    fn settings(&self, data: &Data, output: &Output) -> Settings {
-        let defaults = Settings::default();
-        let scale = self.lr_scale.unwrap_or(if self.weights.is_some() { 1.0 } else { 5.0 });
-        let mut optimiser = defaults.optimiser;
-        optimiser.lr *= scale;
-        optimiser.lr_encoder *= scale;
-        let semantics = data.labelled();
-        if !semantics {
+        if !data.labelled() {
             output.say("the sets have no labels: depth is learned alone");
         }
-        Settings {
-            steps: self.steps,
-            warmup: self.warmup.unwrap_or((self.steps / 20).min(500)),
-            batch: usize::from(self.batch),
-            accumulate: usize::from(self.accumulate),
-            seed: self.seed,
-            flip: self.flip,
-            mix: self.mix.iter().copied().collect(),
-            optimiser,
-            checkpoint_every: self.checkpoint_every,
-            strict: self.strict,
-            semantics,
+        let trainer = if exists && !self.force {
+            let mut trainer = Trainer::resume(device, &path)?;
+            let own = Plan { network: trainer.network().config().clone(), settings: trainer.settings().clone() };
+            let asked = if self.resume {
+                own.over(&self.options.layers()?).map_err(|e| self.options.refuse(&e))?
+            } else {
+                self.plan(data.domain(), data.labelled())?
+            };
+            if let Some((key, has, asked)) = own.difference(&asked) {
+                let run = self.out.display();
+                return Err(Usage(format!("{run} holds a run with other settings: {key} is {has}, asked for is {asked}; --resume goes on with its own, --force starts over, --out names another folder")).into());
+            }
+            output.say(format_args!("going on after step {} of {}", trainer.step(), trainer.settings().steps));
+            trainer.set_settings(asked.settings);
+            trainer
+        } else {
+            let Plan { network, settings } = self.plan(data.domain(), data.labelled())?;
+            let (h, w) = network.input_size;
+            let named = network.model.clone();
+            if !self.options.names_model()? {
+                let device = if self.device == DeviceName::Cpu { "CPU" } else { "GPU" };
+                output.say(format_args!("model auto: {named}, because this runs on a {device}"));
+            }
+            Mixing::new(&settings.mix, settings.seed, data).map_err(|e| Usage(e.to_string()))?;
+            let trainer = Trainer::new(device, network, settings)?;
+            if let Some(file) = &self.weights {
+                Checkpoint::read(file)?.fill(trainer.network())?;
+            }
+            let n = trainer.network().store().parameter_count();
+            output.say(format_args!("{named} with {n} parameters on {} samples at {h}x{w}", data.len()));
+            trainer
+        };
+        if self.force {
+            clear(&self.out)?;
         }
+        let plan = Plan { network: trainer.network().config().clone(), settings: trainer.settings().clone() };
+        let text = format!("# semdepth {}: sdtrain --config {CONFIG}\n{}", env!("CARGO_PKG_VERSION"), plan.to_toml());
+        std::fs::create_dir_all(&self.out)?;
+        write_atomically(&self.out.join(CONFIG), text.as_bytes())?;
+        Ok(trainer)
     }
 
     fn evaluate<D: Backend<f32>>(
@@ -251,46 +256,62 @@ impl Args {
         protocol: Protocol,
     ) -> Result<(String, serde_json::Value)> {
         let (text, value) = eval::report(trainer.network(), sets, protocol)?;
-        crate::file::write_atomically(&self.out.join("eval.json"), serde_json::to_string_pretty(&value)?.as_bytes())?;
+        write_atomically(&self.out.join("eval.json"), serde_json::to_string_pretty(&value)?.as_bytes())?;
         Ok((text, value))
     }
 }
 
-/// `nearfarmix` or `nearfarmix=0.5`
-fn share(text: &str) -> Result<(Method, f64), String> {
-    let (name, share) = text.split_once('=').map_or((text, None), |(name, share)| (name, Some(share)));
-    let method: Method = name.trim().parse().map_err(|e: UnknownMethod| e.to_string())?;
-    let share = share.map(|p| p.trim().parse().map_err(|_| format!("expected a share such as 0.5; found {p:?}")));
-    Ok((method, share.transpose()?.unwrap_or_else(|| usual_share(method))))
-}
-
-/// What a run has otherwise, if anything.
-fn differences<D: Backend<f32>>(trainer: &Trainer<D>, config: &Config, settings: &Settings) -> Option<String> {
-    let own = [json!(trainer.network().config()), json!(trainer.settings())];
-    let asked = [json!(config), json!(settings)];
-    for (own, asked) in own.iter().zip(&asked) {
-        for (key, value) in asked.as_object()? {
-            if own.get(key) != Some(value) {
-                return Some(format!("{key} is {}, asked for is {value}", own.get(key).cloned().unwrap_or_default()));
-            }
+/// Removes what a run left in its folder; nothing else.
+fn clear(folder: &Path) -> Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(_) => return Ok(()),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let ours = [
+            "step-",
+            "not-finite-",
+            "events.out.tfevents.",
+            "log.",
+            "validation.",
+            "eval.",
+            "curves.",
+            "best.",
+            "last.",
+        ];
+        if path.is_file() && ours.iter().any(|start| name.starts_with(start)) {
+            std::fs::remove_file(path)?;
         }
     }
-    None
+    Ok(())
 }
 
-fn line(report: &StepReport, speed: &Speed, steps: u64, batch: usize) -> String {
+/// A step: on the bar, or a line now and then where there is none.
+fn tell(bar: &Steps, output: &Output, report: &StepReport, speed: &Speed, steps: u64, batch: usize) {
     let each = speed.seconds / speed.steps.max(1) as f64;
     let losses = [("depth", report.depth), ("semantics", report.semantics)];
     let losses: Vec<String> =
         losses.iter().filter_map(|(name, loss)| loss.map(|loss| format!("{name} {loss:.3}"))).collect();
-    let left = indicatif::HumanDuration(std::time::Duration::from_secs_f64(each * (steps - report.step - 1) as f64));
-    format!(
-        "step {}/{steps}  {}  {:.1} samples/s, {:.0} % waiting, {left} left",
-        report.step + 1,
-        losses.join("  "),
-        batch as f64 / each,
-        100.0 * speed.waited / speed.seconds.max(1e-9),
-    )
+    let rate = batch as f64 / each.max(1e-9);
+    let waiting = 100.0 * speed.waited / speed.seconds.max(1e-9);
+    let told = format!("{}  {rate:.1} samples/s, {waiting:.1} % waiting", losses.join("  "));
+    if bar.at(report.step + 1, &told) {
+        return;
+    }
+    if (report.step + 1).is_multiple_of(20) || report.step + 1 == steps {
+        let left = std::time::Duration::from_secs_f64(each * (steps - report.step - 1) as f64);
+        let left = indicatif::HumanDuration(left);
+        output.say(format_args!("step {}/{steps}  {told}, {left} left", report.step + 1));
+    }
+}
+
+fn validated(validation: &Validation) -> String {
+    let metrics =
+        [("abs_rel", validation.abs_rel), ("rms", validation.rms), ("d1", validation.d1), ("mIoU", validation.miou)];
+    let told: Vec<String> = metrics.iter().filter_map(|(name, v)| v.map(|v| format!("{name} {v:.4}"))).collect();
+    format!("validation after step {}: {}", validation.step, told.join("  "))
 }
 
 /// The weights of a run: its folder, or a file.

@@ -1,0 +1,193 @@
+//! Changes of samples while training, apart from mixes: mirroring, turning, cropping, colours (dss.md section 9).
+
+use serde::{Deserialize, Serialize};
+
+use super::nn::Stream;
+use crate::mix::Domain;
+use crate::sample::{Sample, Size, Window};
+
+/// How samples are changed. The default changes nothing; [`Augmentation::usual`] has the values of dss.md section 9.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augmentation {
+    /// Largest rotation to either side, in degrees.
+    pub rotation: f64,
+    /// Least share of each side that a random crop keeps; the crop is resized to the input of the network, and depth stays as it
+    /// is. 1 crops nothing.
+    pub crop: f64,
+    /// How often colours are changed.
+    pub photometric: f64,
+    /// Range of the exponent of every channel in [0, 1].
+    pub gamma: (f64, f64),
+    /// Range of the factor of all channels.
+    pub brightness: (f64, f64),
+    /// Range of the factor of the distance from middle grey.
+    pub contrast: (f64, f64),
+    /// Range of the factors of each channel.
+    pub colour: (f64, f64),
+}
+
+impl Default for Augmentation {
+    fn default() -> Self {
+        let same = (1.0, 1.0);
+        Self { rotation: 0.0, crop: 1.0, photometric: 0.0, gamma: same, brightness: same, contrast: same, colour: same }
+    }
+}
+
+impl Augmentation {
+    /// What dss.md section 9 says for rooms and roads. It names no crop and no contrast, so that there are none.
+    pub fn usual(domain: Domain) -> Self {
+        let road = domain == Domain::Road;
+        Self {
+            rotation: if road { 1.0 } else { 2.5 },
+            photometric: 0.5,
+            gamma: (0.9, 1.1),
+            brightness: if road { (0.9, 1.1) } else { (0.75, 1.25) },
+            colour: (0.9, 1.1),
+            ..Self::default()
+        }
+    }
+
+    /// # Errors
+    ///
+    /// In words: which value is out of range, what is possible.
+    pub fn check(&self) -> Result<(), String> {
+        let within = |name: &str, value: f64, low: f64, high: f64| {
+            if (low..=high).contains(&value) {
+                return Ok(());
+            }
+            Err(format!("augmentation.{name}: expected a number from {low} to {high}, found {value}"))
+        };
+        within("rotation", self.rotation, 0.0, 180.0)?;
+        within("crop", self.crop, 0.1, 1.0)?;
+        within("photometric", self.photometric, 0.0, 1.0)?;
+        for (name, (low, high)) in [
+            ("gamma", self.gamma),
+            ("brightness", self.brightness),
+            ("contrast", self.contrast),
+            ("colour", self.colour),
+        ] {
+            within(name, low, 0.01, 100.0)?;
+            within(name, high, low, 100.0)?;
+        }
+        Ok(())
+    }
+
+    /// The sample on the grid of the network: cropped, resized, mirrored with probability `flip`, turned.
+    pub fn place(&self, sample: &Sample, size: Size, flip: f64, chance: &mut Stream) -> Sample {
+        let mirrored = chance.uniform() < flip;
+        let degrees = self.rotation * (2.0 * chance.uniform() - 1.0);
+        let draws = [chance.uniform(), chance.uniform(), chance.uniform()];
+        let placed = if self.crop < 1.0 {
+            sample.window(crop(sample.image.size(), self.crop, draws)).resize(size)
+        } else {
+            sample.resize(size)
+        };
+        let placed = if mirrored { placed.mirror() } else { placed };
+        if degrees == 0.0 { placed } else { placed.rotate(degrees) }
+    }
+
+    /// How the values of the three channels, 0 to 255, are changed; all in [0, 1].
+    pub fn tones(&self, chance: &mut Stream) -> Tones {
+        if chance.uniform() >= self.photometric {
+            return plain();
+        }
+        let mut within = |(low, high): (f64, f64)| low + (high - low) * chance.uniform();
+        let (gamma, brightness, contrast) = (within(self.gamma), within(self.brightness), within(self.contrast));
+        let colours = [within(self.colour), within(self.colour), within(self.colour)];
+        colours.map(|colour| {
+            std::array::from_fn(|value| {
+                let bright = (value as f64 / 255.0).powf(gamma) * brightness * colour;
+                (0.5 + (bright - 0.5) * contrast).clamp(0.0, 1.0) as f32
+            })
+        })
+    }
+}
+
+/// What each value of each channel becomes, in [0, 1].
+pub type Tones = [[f32; 256]; 3];
+
+/// Every value as it is.
+pub fn plain() -> Tones {
+    [std::array::from_fn(|value| value as f32 / 255.0); 3]
+}
+
+/// A window with the proportions of the picture, sides at least `least` of its own.
+fn crop(size: Size, least: f64, [share, down, along]: [f64; 3]) -> Window {
+    let share = least + (1.0 - least) * share;
+    let side = |n: usize| ((n as f64 * share).round() as usize).clamp(1, n.max(1));
+    let (height, width) = (side(size.height), side(size.width));
+    let start = |n: usize, kept: usize, at: f64| ((n.saturating_sub(kept) + 1) as f64 * at) as i64;
+    Window { top: start(size.height, height, down), left: start(size.width, width, along), height, width }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{Depth, Image, Intrinsics};
+    use ndarray::Array2;
+
+    fn sample() -> Sample {
+        let size = Size::new(40, 60);
+        let depth = Array2::from_shape_fn((40, 60), |(y, x)| 1.0 + (y * 60 + x) as f32);
+        let mut sample = Sample::new(Image::filled(size, 100), Depth::from_metres(depth).0);
+        sample.intrinsics = Some(Intrinsics { fx: 50.0, fy: 50.0, cx: 29.5, cy: 19.5 });
+        sample
+    }
+
+    #[test]
+    fn nothing_asked_changes_nothing() {
+        let (none, size) = (Augmentation::default(), Size::new(40, 60));
+        assert_eq!(none.place(&sample(), size, 0.0, &mut Stream::new("a", 1)), sample());
+        assert_eq!(none.tones(&mut Stream::new("a", 1)), plain());
+        assert_eq!(none.place(&sample(), size, 1.0, &mut Stream::new("a", 1)), sample().mirror());
+    }
+
+    #[test]
+    fn a_crop_shows_pixels_of_the_sample_and_the_camera_follows() {
+        let half = Augmentation { crop: 0.5, ..Augmentation::default() };
+        for i in 0..200 {
+            let mut chance = Stream::new(&format!("sample {i}"), 3);
+            let window = crop(Size::new(40, 60), 0.5, [chance.uniform(), chance.uniform(), chance.uniform()]);
+            assert!(window.height >= 20 && window.width >= 30);
+            assert!(window.top >= 0 && window.top as usize + window.height <= 40);
+            assert!(window.left >= 0 && window.left as usize + window.width <= 60);
+        }
+        let placed = half.place(&sample(), Size::new(40, 60), 0.0, &mut Stream::new("sample 1", 3));
+        assert_eq!(placed.image.size(), Size::new(40, 60));
+        let k = placed.intrinsics.unwrap();
+        assert!(k.fx > 50.0 && k.fx <= 100.0, "{k:?}");
+        assert!(placed.depth.metres().iter().all(|&m| m >= 1.0), "no depth is made up");
+    }
+
+    #[test]
+    fn colours_stay_within_the_ranges() {
+        let usual = Augmentation { photometric: 1.0, ..Augmentation::usual(Domain::Indoor) };
+        for i in 0..100 {
+            let tones = usual.tones(&mut Stream::new(&format!("colour {i}"), 0));
+            for channel in tones {
+                assert!(channel.is_sorted() && channel[0] == 0.0 && channel[255] <= 1.0);
+                let v = 128.0f64 / 255.0;
+                let (low, high) = (v.powf(1.1) * 0.75 * 0.9, v.powf(0.9) * 1.25 * 1.1);
+                assert!((low..=high).contains(&f64::from(channel[128])));
+            }
+        }
+        let never = Augmentation { photometric: 0.0, ..usual };
+        assert_eq!(never.tones(&mut Stream::new("colour", 0)), plain());
+        let changed = (0..1000).filter(|i| {
+            let usual = Augmentation::usual(Domain::Road);
+            usual.tones(&mut Stream::new(&format!("colour {i}"), 0)) != plain()
+        });
+        assert!(changed.count().abs_diff(500) < 60);
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let told = |a: Augmentation| a.check().unwrap_err();
+        let usual = Augmentation::usual(Domain::Indoor);
+        assert_eq!(usual.check(), Ok(()));
+        assert!(told(Augmentation { crop: 0.0, ..usual }).contains("augmentation.crop"));
+        assert!(told(Augmentation { gamma: (1.1, 0.9), ..usual }).contains("augmentation.gamma"));
+        assert!(told(Augmentation { rotation: f64::NAN, ..usual }).contains("augmentation.rotation"));
+    }
+}

@@ -1,0 +1,330 @@
+//! Everything that decides a run, in layers: what is usual, what a file says, what is asked for besides.
+
+use serde_json::{Map, Value, json};
+
+use super::augment::Augmentation;
+use super::model::{Config, ConfigError};
+use super::settings::Settings;
+use crate::mix::Domain;
+
+/// A run: its network and its settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The network.
+    pub network: Config,
+    /// The rest.
+    pub settings: Settings,
+}
+
+/// Values by key; tables hold tables.
+pub type Layer = Map<String, Value>;
+
+/// What the data and the machine say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usual {
+    /// The network that `auto` stands for.
+    pub model: &'static str,
+    /// Rooms or roads.
+    pub domain: Domain,
+    /// Whether the sets have labels.
+    pub labelled: bool,
+    /// Whether the first weights are drawn, not given: learning rates are then five times those of dss.md section 9.
+    pub from_scratch: bool,
+}
+
+/// A plan that cannot be.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// No TOML.
+    #[error("{0}")]
+    Toml(String),
+    /// A key nobody knows.
+    #[error("`{key}` is unknown; `sdtrain --print-config` lists every key")]
+    Unknown {
+        /// The key, with the tables it is in.
+        key: String,
+    },
+    /// A value that cannot be.
+    #[error("{0}")]
+    Value(String),
+    /// A network that cannot be.
+    #[error(transparent)]
+    Network(#[from] ConfigError),
+}
+
+/// The table of the network.
+pub const NETWORK: &str = "network";
+
+impl Plan {
+    /// The usual run, with the values of the layers in place of its own; later layers win.
+    ///
+    /// # Errors
+    ///
+    /// Keys that are unknown, values that cannot be; both by name.
+    pub fn new(usual: Usual, layers: &[Layer]) -> Result<Self, PlanError> {
+        let (asked, mut network) = joined(layers)?;
+        if network.get("model").is_none_or(|name| name == "auto") {
+            network.insert("model".into(), json!(usual.model));
+        }
+        let name = network.get("model").and_then(Value::as_str).unwrap_or_default();
+        let mut base = Config::named(name)?;
+        if let Some(size) = network.get("input.size") {
+            let size =
+                serde_json::from_value(size.clone()).map_err(|e| PlanError::Value(format!("`input.size`: {e}")))?;
+            base = base.for_size(size);
+        }
+        base.d_max = match network.get("d_max") {
+            Some(d_max) => d_max.as_f64().unwrap_or(base.d_max),
+            None if usual.domain == Domain::Road => 80.0,
+            None => base.d_max,
+        };
+        // Indoors 2.7 m of 10, on the road 15 m of 80 (dss.md 6.6).
+        let road = base.d_max > 20.0;
+        base.depth_start = Some(if road { 0.1875 } else { 0.27 } * base.d_max);
+        base.d_lo = if road { 1.0 } else { 0.1 };
+
+        let steps = asked.get("steps").and_then(Value::as_u64).unwrap_or(Settings::default().steps);
+        let mut settings = Settings {
+            steps,
+            warmup: (steps / 20).min(500),
+            augmentation: Augmentation::usual(usual.domain),
+            semantics: usual.labelled,
+            ..Settings::default()
+        };
+        if usual.from_scratch {
+            settings.optimiser.lr *= FROM_SCRATCH;
+            settings.optimiser.lr_encoder *= FROM_SCRATCH;
+        }
+        let mut plan = Self { network: base, settings }.with(&asked, network)?;
+        plan.settings.semantics &= usual.labelled;
+        Ok(plan)
+    }
+
+    /// This run, with the values of the layers in place of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plan::new`].
+    pub fn over(&self, layers: &[Layer]) -> Result<Self, PlanError> {
+        let (asked, mut network) = joined(layers)?;
+        if network.get("model").is_some_and(|name| name == "auto") {
+            network.remove("model");
+        }
+        self.clone().with(&asked, network)
+    }
+
+    fn with(self, asked: &Layer, network: Layer) -> Result<Self, PlanError> {
+        let mut all = object(&self.network);
+        overlay(&mut all, &network, NETWORK)?;
+        let network = Config::from_json(&Value::Object(all).to_string())?;
+        let mut all = object(&self.settings);
+        overlay(&mut all, asked, "")?;
+        let settings: Settings =
+            serde_json::from_value(Value::Object(all)).map_err(|e| PlanError::Value(e.to_string()))?;
+        settings.check().map_err(PlanError::Value)?;
+        Ok(Self { network, settings })
+    }
+
+    /// Reads a layer.
+    ///
+    /// # Errors
+    ///
+    /// No TOML.
+    pub fn read(text: &str) -> Result<Layer, PlanError> {
+        toml::from_str(text).map_err(|e| PlanError::Toml(e.to_string().trim_end().to_owned()))
+    }
+
+    /// As a file that [`Plan::read`] takes: every value there is.
+    pub fn to_toml(&self) -> String {
+        let mut all = object(&self.settings);
+        let mut network = Layer::new();
+        for (key, value) in object(&self.network) {
+            put(&mut network, &key, value);
+        }
+        all.insert(NETWORK.into(), Value::Object(network));
+        let (values, tables): (Layer, Layer) = all.into_iter().partition(|(_, value)| !value.is_object());
+        let ordered = values.into_iter().chain(tables).collect();
+        toml::to_string(&shortened(Value::Object(ordered))).unwrap_or_default()
+    }
+
+    /// What of this run another has otherwise, if it matters for the result: key, this one's value, the other's.
+    pub fn difference(&self, other: &Self) -> Option<(String, Value, Value)> {
+        let ours = [object(&self.network), object(&self.settings)];
+        let theirs = [object(&other.network), object(&other.settings)];
+        ours.into_iter().zip(theirs).find_map(|(ours, theirs)| differing("", &ours, &theirs))
+    }
+}
+
+/// From first weights that are drawn, the learning rates of dss.md section 9 are too small.
+pub const FROM_SCRATCH: f64 = 5.0;
+
+/// Puts a value under a key with dots, making the tables on the way.
+pub fn put(layer: &mut Layer, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => {
+            layer.insert(key.to_owned(), value);
+        }
+        Some((table, rest)) => {
+            let inner = layer.entry(table).or_insert_with(|| Value::Object(Layer::new()));
+            if let Value::Object(inner) = inner {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
+fn object(value: &impl serde::Serialize) -> Layer {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(all)) => all,
+        _ => Layer::new(),
+    }
+}
+
+/// The layers as one, and what they say of the network under its keys with dots.
+fn joined(layers: &[Layer]) -> Result<(Layer, Layer), PlanError> {
+    let (mut asked, mut network) = (Layer::new(), Layer::new());
+    for layer in layers {
+        let mut layer = layer.clone();
+        match layer.remove(NETWORK) {
+            None => {}
+            Some(Value::Object(of_network)) => flatten("", of_network, &mut network),
+            Some(_) => return Err(PlanError::Value(format!("`{NETWORK}`: expected a table"))),
+        }
+        merge(&mut asked, layer);
+    }
+    Ok((asked, network))
+}
+
+fn flatten(prefix: &str, table: Layer, out: &mut Layer) {
+    for (key, value) in table {
+        let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Object(inner) => flatten(&key, inner, out),
+            value => {
+                out.insert(key, value);
+            }
+        }
+    }
+}
+
+fn merge(base: &mut Layer, over: Layer) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Object(inner)), Value::Object(over)) if key != MIX => merge(inner, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// The table whose keys are methods: named again it is replaced as a whole.
+const MIX: &str = "mix";
+
+/// Puts values over others; none may be new.
+fn overlay(base: &mut Layer, over: &Layer, path: &str) -> Result<(), PlanError> {
+    for (key, value) in over {
+        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (base.get_mut(key), value) {
+            (None, _) => return Err(PlanError::Unknown { key: full }),
+            (Some(Value::Object(inner)), Value::Object(over)) if key != MIX => overlay(inner, over, &full)?,
+            (Some(own), value) => *own = value.clone(),
+        }
+    }
+    Ok(())
+}
+
+fn differing(path: &str, ours: &Layer, theirs: &Layer) -> Option<(String, Value, Value)> {
+    theirs.iter().find_map(|(key, theirs)| {
+        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let ours = ours.get(key).unwrap_or(&Value::Null);
+        match (ours, theirs) {
+            _ if Settings::ASIDE.contains(&full.as_str()) => None,
+            (Value::Object(ours), Value::Object(theirs)) if key != MIX => differing(&full, ours, theirs),
+            (ours, theirs) => (ours != theirs).then(|| (full, ours.clone(), theirs.clone())),
+        }
+    })
+}
+
+/// Without what is absent, and with the few digits that an f32 is known by.
+fn shortened(value: Value) -> Value {
+    match value {
+        Value::Object(all) => all.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, shortened(v))).collect(),
+        Value::Array(all) => all.into_iter().map(shortened).collect(),
+        Value::Number(n) if n.is_f64() => {
+            let n = n.as_f64().unwrap_or_default();
+            let single = n as f32;
+            let short = if f64::from(single) == n { single.to_string().parse().unwrap_or(n) } else { n };
+            json!(short)
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: Usual = Usual { model: "dss-nano", domain: Domain::Indoor, labelled: true, from_scratch: true };
+
+    fn plan(layers: &[&str]) -> Result<Plan, PlanError> {
+        let layers: Result<Vec<Layer>, _> = layers.iter().map(|text| Plan::read(text)).collect();
+        Plan::new(USUAL, &layers?)
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same_plan() {
+        for text in ["", "steps = 70\nmix = {nearfarmix = 0.5}\n[network]\nd_max = 80\ninput.size = [64, 96]"] {
+            let first = plan(&[text]).unwrap();
+            let printed = first.to_toml();
+            assert_eq!(plan(&[&printed]).unwrap(), first, "{printed}");
+            assert!(printed.contains("[network.loss]") && printed.contains("[augmentation]"), "{printed}");
+        }
+        assert!(plan(&[""]).unwrap().to_toml().contains("d_lo = 0.1\n"), "{}", plan(&[""]).unwrap().to_toml());
+    }
+
+    #[test]
+    fn later_layers_win_and_the_rest_follows() {
+        let made = plan(&["steps = 200\n[optimiser]\nlr = 0.5\nclip = 2", "optimiser.lr = 0.25"]).unwrap();
+        let settings = &made.settings;
+        assert_eq!((settings.steps, settings.warmup), (200, 10));
+        assert_eq!((settings.optimiser.lr, settings.optimiser.clip), (0.25, 2.0));
+        assert_eq!(settings.optimiser.lr_encoder, 2e-4);
+        let both =
+            plan(&["[network]\ninput.size = [96, 128]\nlgcat.n_s = 2", "network.input.size = [64, 64]"]).unwrap();
+        assert_eq!(
+            (both.network.input_size, both.network.encoder_window, both.network.lgcat_n_s),
+            ((64, 64), (2, 2), 2)
+        );
+        let mixes = plan(&["[mix]\nnearfarmix = 0.5", "[mix]\ncutmix = 0.25"]).unwrap().settings.mix;
+        assert_eq!(mixes.into_iter().collect::<Vec<_>>(), [(crate::mix::Method::CutMix, 0.25)]);
+        let road = Plan::new(Usual { domain: Domain::Road, labelled: false, ..USUAL }, &[]).unwrap();
+        assert_eq!((road.network.d_max, road.network.d_lo, road.network.depth_start), (80.0, 1.0, Some(15.0)));
+        assert_eq!((road.settings.semantics, road.settings.augmentation.rotation), (false, 1.0));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_named() {
+        let told = |text| plan(&[text]).unwrap_err().to_string();
+        assert!(told("stepz = 3").contains("`stepz` is unknown"));
+        assert!(told("[optimiser]\nlrr = 3").contains("`optimiser.lrr` is unknown"));
+        assert!(told("[network.lgcat]\nheds = 3").contains("`network.lgcat.heds` is unknown"));
+        assert!(told("[mix]\nblur = 0.5").contains("blur"));
+        assert!(told("steps = \"many\"").contains("many"));
+        assert!(told("network = 3").contains("expected a table"));
+        assert!(told("[network]\nexchange = \"magic\"").contains("lg_cat"));
+        assert!(told("[augmentation]\ncrop = 0").contains("augmentation.crop"));
+        assert!(told("steps = ").contains("TOML"), "{}", told("steps = "));
+    }
+
+    #[test]
+    fn only_what_decides_the_result_makes_runs_differ() {
+        let first = plan(&[""]).unwrap();
+        let layer = |text| [Plan::read(text).unwrap()];
+        assert_eq!(first.difference(&first.over(&layer("checkpoint_every = 7\nstrict = true")).unwrap()), None);
+        let other = first.over(&layer("augmentation.rotation = 7")).unwrap();
+        assert_eq!(first.difference(&other), Some(("augmentation.rotation".into(), json!(2.5), json!(7.0))));
+        let other = first.over(&layer("network.model = \"auto\"\nnetwork.lgcat.n_s = 3")).unwrap();
+        assert_eq!(first.difference(&other).unwrap().0, "lgcat.n_s");
+    }
+}

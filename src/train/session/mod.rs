@@ -1,0 +1,204 @@
+//! A run in its folder: log, checkpoints, validation, pictures; stopped at any step and continued.
+
+mod events;
+mod lines;
+mod pictures;
+mod validation;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use self::events::Events;
+use self::lines::Lines;
+pub use self::validation::Validation;
+use super::data::{Batch, Data};
+use super::fault::TrainError;
+use super::loader::{Feed, Loader};
+use super::mixing::Mixing;
+use super::op::Backend;
+use super::report::{Speed, StepReport};
+use super::trainer::{LAST, Trainer};
+use crate::file;
+
+/// The checkpoint that did best on the validation sets.
+pub const BEST: &str = "best.safetensors";
+/// The chart of losses and metrics.
+pub const CURVES: &str = "curves.png";
+/// A line a step.
+pub const LOG: &str = "log.jsonl";
+/// A line an evaluation on the validation sets.
+pub const VALIDATION: &str = "validation.jsonl";
+
+/// Where a run is written, and what it learns from.
+#[derive(Debug)]
+pub struct Session<'a> {
+    /// The folder of the run.
+    pub folder: &'a Path,
+    /// What is learned from.
+    pub data: Arc<Data>,
+    /// What is evaluated on from time to time.
+    pub validation: Option<&'a Data>,
+    /// Set to end the run after the step it is at.
+    pub stop: &'a AtomicBool,
+}
+
+/// What is told of a run while it goes on.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// A step is done.
+    Step(&'a StepReport, &'a Speed),
+    /// The network was evaluated; whether it is the best so far.
+    Validated(&'a Validation, bool),
+}
+
+impl Session<'_> {
+    /// Trains to the planned number of steps, or until `stop` is set, and leaves log and checkpoints in the folder. `observe` is
+    /// told of everything that happens.
+    ///
+    /// # Errors
+    ///
+    /// Whatever ends the run. The last checkpoint then stands, and the run can go on from there.
+    pub fn run<D: Backend<f32>>(
+        &self,
+        trainer: &mut Trainer<D>,
+        mut observe: impl FnMut(Told<'_>),
+    ) -> Result<(), TrainError> {
+        let settings = trainer.settings().clone();
+        if trainer.step() >= settings.steps {
+            return Ok(());
+        }
+        std::fs::create_dir_all(self.folder).map_err(io_error(self.folder))?;
+        let (first, parts) = (trainer.step(), settings.accumulate.max(1));
+        let mut log: Lines<StepReport> =
+            Lines::reopen(&self.folder.join(LOG), |report: &StepReport| report.step < first)?;
+        let mut validations: Lines<Validation> =
+            Lines::reopen(&self.folder.join(VALIDATION), |validation: &Validation| validation.step <= first)?;
+        let mut events = Events::begin(self.folder, first)?;
+        let mixing = Mixing::new(&settings.mix, settings.seed, &self.data)?;
+        let feed = Feed {
+            data: Arc::clone(&self.data),
+            batching: trainer.batching(),
+            augmentation: settings.augmentation,
+            mixing,
+        };
+        let mut loader = Loader::start(feed, first * parts as u64);
+        let mut clock = Clock::default();
+        while trainer.step() < settings.steps && !self.stop.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            let batches = (0..parts).map(|_| loader.receive()).collect::<Result<Vec<_>, _>>()?;
+            let report = trainer.learn(&batches)?;
+            if !report.is_finite() {
+                log.add(report.clone())?;
+                return Err(self.not_finite(trainer, &batches, report.step));
+            }
+            events.step(&report)?;
+            clock.step(began);
+            let speed = Speed { waited: loader.waited().as_secs_f64(), ..clock.speed() };
+            observe(Told::Step(&report, &speed));
+            log.add(report)?;
+            let (step, is_last) = (trainer.step(), trainer.step() == settings.steps);
+            if step.is_multiple_of(settings.validate_every.max(1)) || is_last {
+                if let Some(data) = self.validation {
+                    let validation = Validation::of(trainer, data)?;
+                    let is_best = validations.all().iter().all(|other| validation.beats(other, settings.best));
+                    if is_best {
+                        trainer.save(&self.folder.join(BEST))?;
+                    }
+                    events.validation(&validation)?;
+                    observe(Told::Validated(&validation, is_best));
+                    validations.add(validation)?;
+                }
+                if settings.pictures > 0 {
+                    let shown = self.validation.unwrap_or(&self.data);
+                    pictures::sheet(self.folder, trainer, shown, settings.pictures)?;
+                }
+            }
+            if step.is_multiple_of(settings.checkpoint_every.max(1)) || is_last {
+                self.save(trainer, settings.keep)?;
+                pictures::curves(self.folder, log.all(), validations.all(), settings.steps)?;
+            }
+        }
+        if trainer.step() < settings.steps {
+            trainer.save(&self.folder.join(LAST))?;
+            pictures::curves(self.folder, log.all(), validations.all(), settings.steps)?;
+        }
+        Ok(())
+    }
+
+    /// Saves the last checkpoint, and keeps as many others as asked for.
+    fn save<D: Backend<f32>>(&self, trainer: &Trainer<D>, keep: usize) -> Result<(), TrainError> {
+        trainer.save(&self.folder.join(LAST))?;
+        if keep == 0 {
+            return Ok(());
+        }
+        trainer.save(&self.folder.join(format!("{STEP}{:08}{ENDING}", trainer.step())))?;
+        let mut kept: Vec<PathBuf> = Vec::new();
+        for entry in std::fs::read_dir(self.folder).map_err(io_error(self.folder))? {
+            let path = entry.map_err(io_error(self.folder))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let number = name.strip_prefix(STEP).and_then(|rest| rest.strip_suffix(ENDING));
+            if number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) {
+                kept.push(path);
+            }
+        }
+        kept.sort();
+        for old in kept.iter().rev().skip(keep) {
+            std::fs::remove_file(old).map_err(io_error(old))?;
+        }
+        Ok(())
+    }
+
+    /// Saves the batches of a step that cannot be learned from.
+    fn not_finite<D: Backend<f32>>(&self, trainer: &Trainer<D>, batches: &[Batch], step: u64) -> TrainError {
+        let saved = self.folder.join(format!("not-finite-{step}.safetensors"));
+        let config = trainer.network().config();
+        let (h, w) = config.input_size;
+        let mut tensors = Vec::new();
+        for (i, batch) in batches.iter().enumerate() {
+            let n = batch.keys.len();
+            tensors.push((format!("{i}.input"), vec![n, 3, h, w], batch.input.clone()));
+            tensors.push((format!("{i}.depth"), vec![n, h, w], batch.depth.clone()));
+            let labels = batch.labels.iter().map(|l| f32::from(*l)).collect();
+            tensors.push((format!("{i}.labels"), vec![n, h, w], labels));
+        }
+        let written = super::model::serialize(tensors, config, Default::default())
+            .map_err(io::Error::other)
+            .and_then(|bytes| file::write_atomically(&saved, &bytes));
+        match written {
+            Ok(()) => {
+                let keys = batches.iter().flat_map(|b| b.keys.iter().cloned()).collect();
+                TrainError::NotFinite { step, keys, saved }
+            }
+            Err(source) => TrainError::Io { path: saved, source },
+        }
+    }
+}
+
+const STEP: &str = "step-";
+const ENDING: &str = ".safetensors";
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> TrainError {
+    let path = path.to_owned();
+    move |source| TrainError::Io { path, source }
+}
+
+/// Time spent on steps alone.
+#[derive(Debug, Default)]
+struct Clock {
+    seconds: f64,
+    steps: u64,
+}
+
+impl Clock {
+    fn step(&mut self, began: Instant) {
+        self.seconds += began.elapsed().as_secs_f64();
+        self.steps += 1;
+    }
+
+    fn speed(&self) -> Speed {
+        Speed { seconds: self.seconds, steps: self.steps, waited: 0.0 }
+    }
+}

@@ -1,0 +1,97 @@
+use std::path::Path;
+
+use image::{ImageFormat, RgbImage};
+use ndarray::Array2;
+
+use super::{CURVES, Validation, io_error};
+use crate::file;
+use crate::sample::{Depth, Sample, Semantics};
+use crate::train::data::{Batch, Data};
+use crate::train::fault::TrainError;
+use crate::train::op::Backend;
+use crate::train::predict::predict;
+use crate::train::report::StepReport;
+use crate::train::trainer::Trainer;
+use crate::view::of_set::spread;
+use crate::view::{Panel, Row, Series, SheetOptions, sheet as draw_sheet};
+
+/// Draws `sheets/step-N.png`: samples spread over the sets, each as it is and as the network sees it.
+pub(super) fn sheet<D: Backend<f32>>(
+    folder: &Path,
+    trainer: &Trainer<D>,
+    data: &Data,
+    count: usize,
+) -> Result<(), TrainError> {
+    let mut rows = Vec::new();
+    for index in spread(data.len(), count) {
+        // A sample that cannot be read is told of where it is learned from.
+        let Ok((sample, key)) = data.sample(index) else { continue };
+        let predicted = predicted(trainer, &sample);
+        let truth = Row { note: "the truth".into(), ..Row::sample(index, key.clone(), sample) };
+        rows.extend([truth, Row { note: "the network".into(), ..Row::sample(index, key, predicted) }]);
+    }
+    let options = SheetOptions {
+        title: format!("{} after {} steps", trainer.network().config().model, trainer.step()),
+        subtitle: format!("{} samples, the truth above what the network says", rows.len() / 2),
+        range_m: Some((0.0, trainer.network().config().d_max)).filter(|_| rows.is_empty()),
+        ..SheetOptions::default()
+    };
+    let sheets = folder.join("sheets");
+    std::fs::create_dir_all(&sheets).map_err(io_error(&sheets))?;
+    write(&sheets.join(format!("step-{:08}.png", trainer.step())), &draw_sheet(&rows, &options))
+}
+
+/// The picture with the depth and the classes the network sees, on the grid of the network.
+fn predicted<D: Backend<f32>>(trainer: &Trainer<D>, sample: &Sample) -> Sample {
+    let (network, batching) = (trainer.network(), trainer.batching());
+    let (h, w) = batching.size;
+    let mut batch = Batch::empty(0);
+    batching.push(&mut batch, sample, false);
+    let prediction = predict(network, &network.device().tensor_from_vec(batch.input, (1, 3, h, w)));
+    let mut shown = sample.resize(crate::sample::Size::new(h, w));
+    shown.raw_depth = None;
+    shown.confidence = None;
+    if let Ok(metres) = Array2::from_shape_vec((h, w), prediction.depth) {
+        shown.depth = Depth::from_metres(metres).0;
+    }
+    let classes = Array2::from_shape_vec((h, w), prediction.classes).ok();
+    shown.semantics = classes.map(Semantics::new).filter(|_| trainer.settings().semantics);
+    shown
+}
+
+/// Draws the chart of losses and metrics.
+pub(super) fn curves(
+    folder: &Path,
+    log: &[StepReport],
+    validations: &[Validation],
+    steps: u64,
+) -> Result<(), TrainError> {
+    let losses = |name: &str, of: fn(&StepReport) -> Option<f64>| {
+        let points = log.iter().filter_map(|r| Some(((r.step + 1) as f64, of(r)?)));
+        Panel {
+            title: name.into(),
+            series: vec![Series { name: String::new(), points: points.collect(), smooth: true }],
+        }
+    };
+    let metric = |name: &str, of: fn(&Validation) -> Option<f64>| Series {
+        name: name.into(),
+        points: validations.iter().filter_map(|v| Some((v.step as f64, of(v)?))).collect(),
+        smooth: false,
+    };
+    let mut panels = vec![losses("depth loss", |r| r.depth)];
+    if log.iter().any(|r| r.semantics.is_some()) {
+        panels.push(losses("semantic loss", |r| r.semantics));
+    }
+    if !validations.is_empty() {
+        let series = vec![metric("abs_rel", |v| v.abs_rel), metric("d1", |v| v.d1), metric("mIoU", |v| v.miou)];
+        panels.push(Panel { title: "validation".into(), series });
+        panels.push(Panel { title: "validation: rms, metres".into(), series: vec![metric("rms", |v| v.rms)] });
+    }
+    write(&folder.join(CURVES), &crate::view::curves(&panels, steps as f64, "steps").to_rgb())
+}
+
+fn write(path: &Path, picture: &RgbImage) -> Result<(), TrainError> {
+    let mut png = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut png, ImageFormat::Png).map_err(|e| io_error(path)(std::io::Error::other(e)))?;
+    file::write_atomically(path, png.get_ref()).map_err(io_error(path))
+}

@@ -1,0 +1,177 @@
+use super::color::metres as number;
+use super::drawing::{Align, Drawing, Rgb, Style};
+use super::summary::round_up_nicely;
+use super::text::{self, Weight};
+
+const GROUND: Rgb = [255, 255, 255];
+const INK: Rgb = [32, 34, 38];
+const FAINT: Rgb = [116, 120, 128];
+const GRID: Rgb = [228, 230, 233];
+/// Told apart by people who see few colours, too.
+const COLORS: [Rgb; 4] = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167]];
+
+const MARGIN: f32 = 28.0;
+const AXIS: f32 = 52.0;
+const WIDTH: f32 = 620.0;
+const HEIGHT: f32 = 200.0;
+const PANEL: f32 = HEIGHT + 92.0;
+/// Share of the points over which a curve is smoothed.
+const SMOOTHED: f64 = 0.02;
+
+/// Curves that share axes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panel {
+    /// Its heading.
+    pub title: String,
+    /// The curves.
+    pub series: Vec<Series>,
+}
+
+/// One curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Shown in the heading, in its colour; may be empty.
+    pub name: String,
+    /// By ascending x.
+    pub points: Vec<(f64, f64)>,
+    /// Whether a running mean is drawn over it.
+    pub smooth: bool,
+}
+
+/// Panels one below the other, all from 0 to `end` along x. The range of y follows the 1 and 99 % quantiles of each panel: a
+/// single outlier flattens nothing.
+#[must_use]
+pub fn curves(panels: &[Panel], end: f64, unit: &str) -> Drawing {
+    let height = MARGIN * 2.0 + PANEL * panels.len() as f32;
+    let mut drawing = Drawing::new(2.0 * MARGIN + AXIS + WIDTH, height, GROUND);
+    for (i, panel) in panels.iter().enumerate() {
+        draw_panel(&mut drawing, panel, MARGIN + PANEL * i as f32, end.max(1.0), unit);
+    }
+    drawing
+}
+
+fn draw_panel(drawing: &mut Drawing, panel: &Panel, top: f32, end: f64, unit: &str) {
+    let left = MARGIN + AXIS;
+    drawing.text(left, top + 16.0, &panel.title, Style::bold(14.0, INK));
+    let mut at = left + text::width(&panel.title, 14.0, Weight::Bold) + 16.0;
+    for (series, color) in panel.series.iter().zip(COLORS.into_iter().cycle()) {
+        let last = series.points.last().map_or(String::new(), |(_, y)| format!(" {y:.4}"));
+        let label = format!("{}{last}", series.name);
+        drawing.text(at, top + 16.0, &label, Style::regular(12.0, color));
+        at += text::width(&label, 12.0, Weight::Regular) + 16.0;
+    }
+    let (plot_top, bottom) = (top + 34.0, top + 34.0 + HEIGHT);
+    let Some((low, high, step)) = range(panel) else {
+        drawing.text(left, plot_top + 20.0, "nothing yet", Style::regular(13.0, FAINT));
+        return;
+    };
+    let y_of = |y: f64| bottom - ((y.clamp(low, high) - low) / (high - low)) as f32 * HEIGHT;
+    let lines = ((high - low) / step).round() as usize;
+    for i in 0..=lines {
+        let value = low + i as f64 * step;
+        drawing.rect(left, y_of(value), WIDTH, 1.0, if i == 0 { FAINT } else { GRID });
+        let style = Style::regular(11.0, FAINT).aligned(Align::Right);
+        drawing.text(left - 7.0, y_of(value) + 4.0, number(value), style);
+    }
+    let x_of = |x: f64| left + (x / end).clamp(0.0, 1.0) as f32 * WIDTH;
+    let tick = round_up_nicely(end / 8.0);
+    for i in 0..=(end / tick).floor() as usize {
+        let x = i as f64 * tick;
+        drawing.rect(x_of(x), bottom, 1.0, 5.0, FAINT);
+        drawing.text(x_of(x), bottom + 19.0, number(x), Style::regular(11.0, FAINT).aligned(Align::Middle));
+    }
+    let style = Style::regular(11.0, FAINT).aligned(Align::Middle);
+    drawing.text(x_of(end / 2.0), bottom + 36.0, unit, style);
+    for (series, color) in panel.series.iter().zip(COLORS.into_iter().cycle()) {
+        if series.smooth {
+            draw_line(drawing, &series.points, color.map(|c| 255 - (255 - c) / 4), 1.0, &x_of, &y_of);
+            draw_line(drawing, &running_mean(&series.points), color, 2.0, &x_of, &y_of);
+        } else {
+            draw_line(drawing, &series.points, color, 2.0, &x_of, &y_of);
+            for &(x, y) in &series.points {
+                drawing.rect_with_note(x_of(x) - 2.0, y_of(y) - 2.0, 5.0, 5.0, color, format!("{}: {y:.4}", number(x)));
+            }
+        }
+    }
+}
+
+/// Lowest and highest y shown, and the distance of the grid lines.
+fn range(panel: &Panel) -> Option<(f64, f64, f64)> {
+    let mut values: Vec<f64> =
+        panel.series.iter().flat_map(|s| s.points.iter().map(|p| p.1)).filter(|y| y.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    let at = |share: f64| values.get((share * values.len().saturating_sub(1) as f64) as usize).copied();
+    let (low, high) = (at(0.01)?.min(0.0), at(0.99)?);
+    let step = round_up_nicely(((high - low) / 4.0).max(1e-9));
+    let low = (low / step).floor() * step;
+    Some((low, low + ((high - low) / step).ceil().max(1.0) * step, step))
+}
+
+fn running_mean(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let n = ((points.len() as f64 * SMOOTHED).round() as usize).max(1);
+    let mut sum = 0.0;
+    let mean = points.iter().enumerate().map(|(i, &(x, y))| {
+        sum += y;
+        if i >= n {
+            sum -= points[i - n].1;
+        }
+        (x, sum / (i + 1).min(n) as f64)
+    });
+    mean.collect()
+}
+
+/// A line of upright bars, one a column of pixels: from its lowest to its highest value there.
+fn draw_line(
+    drawing: &mut Drawing,
+    points: &[(f64, f64)],
+    color: Rgb,
+    thickness: f32,
+    x_of: &impl Fn(f64) -> f32,
+    y_of: &impl Fn(f64) -> f32,
+) {
+    let mut columns: std::collections::BTreeMap<i64, (f32, f32)> = std::collections::BTreeMap::new();
+    let mut mark = |x: f32, y: f32| {
+        let span = columns.entry(x.round() as i64).or_insert((y, y));
+        *span = (span.0.min(y), span.1.max(y));
+    };
+    for pair in points.windows(2) {
+        let ((x0, y0), (x1, y1)) = ((x_of(pair[0].0), y_of(pair[0].1)), (x_of(pair[1].0), y_of(pair[1].1)));
+        let parts = (x1 - x0).abs().ceil().max(1.0) as usize;
+        for i in 0..=parts {
+            let share = i as f32 / parts as f32;
+            mark(x0 + share * (x1 - x0), y0 + share * (y1 - y0));
+        }
+    }
+    for (x, (top, bottom)) in columns {
+        drawing.rect(x as f32, top - thickness / 2.0, 1.0, bottom - top + thickness, color);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel(points: Vec<(f64, f64)>) -> Panel {
+        Panel { title: "loss".into(), series: vec![Series { name: "depth".into(), points, smooth: true }] }
+    }
+
+    #[test]
+    fn the_heading_says_the_last_value_and_one_outlier_flattens_nothing() {
+        let mut points: Vec<(f64, f64)> = (1..=300).map(|i| (f64::from(i), 3.0 - f64::from(i) / 150.0)).collect();
+        points[4].1 = 1e6;
+        let panel = panel(points);
+        let (low, high, _) = range(&panel).unwrap();
+        assert!(low == 0.0 && high < 5.0, "{low} to {high}");
+        let svg = curves(&[panel], 300.0, "steps").to_svg();
+        assert!(svg.contains(">depth 1.0000</text>") && svg.contains(">steps</text>"), "{svg}");
+    }
+
+    #[test]
+    fn means_run_over_the_last_points() {
+        let points: Vec<(f64, f64)> = (0..100).map(|i| (f64::from(i), f64::from(i))).collect();
+        let mean = running_mean(&points);
+        assert_eq!((mean[0].1, mean[1].1, mean[99].1), (0.0, 0.5, 98.5));
+        assert!(curves(&[panel(Vec::new())], 0.0, "").to_svg().contains("nothing yet"));
+        let _ = curves(&[panel(vec![(1.0, f64::NAN), (2.0, 0.0)])], 2.0, "").to_rgb();
+    }
+}
