@@ -139,10 +139,19 @@ mod tests {
     #[test]
     fn no_turn_changes_nothing_and_corners_come_from_nowhere() {
         assert_eq!(sample().rotate(0.0), sample());
-        let turned = sample().rotate(45.0);
-        assert_eq!(turned.depth.metres()[(0, 0)], 0.0);
-        assert_eq!(turned.semantics.as_ref().unwrap().values()[(2, 2)], IGNORE);
-        assert_eq!(turned.image.rgb(0, 2), [0; 3]);
-        assert_eq!(turned.depth.metres()[(1, 1)], 5.0);
+        // A corner of 5x5 lies 2.83 pixels from the middle and so beyond the border, at 2.5; one of 3x3, at 1.41, does not.
+        let mut large = Sample::new(
+            Image::from_planes(Array3::from_elem((3, 5, 5), 200)).unwrap(),
+            Depth::from_metres(Array2::from_elem((5, 5), 4.0)).0,
+        );
+        large.semantics = Some(Semantics::new(Array2::from_elem((5, 5), 7)));
+        let turned = large.rotate(45.0);
+        for corner in [(0, 0), (0, 4), (4, 0), (4, 4)] {
+            assert_eq!(turned.depth.metres()[corner], 0.0);
+            assert_eq!(turned.semantics.as_ref().unwrap().values()[corner], IGNORE);
+            assert_eq!(turned.image.rgb(corner.0, corner.1), [0; 3]);
+        }
+        assert_eq!(turned.depth.metres()[(2, 2)], 4.0);
+        assert_eq!(sample().rotate(45.0).depth.metres()[(0, 0)], 2.0);
     }
 }
