@@ -245,11 +245,9 @@ impl<E: Scalar, D: Backend<E>> AttentionLayer<E, D> {
     }
 
     fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, x: &Map<E, D>) -> Map<E, D> {
-        let c = x.shape().1;
         let normal = self.norm1.forward(pass, x);
         let qkv = self.qkv.forward(pass, &normal);
-        let [q, k, v] = [0, 1, 2].map(|i| op::take_channels(&mut pass.tape, &qkv, i * c, c));
-        let mixed = op::window_attention(&mut pass.tape, [&q, &k, &v], &self.table.value(), self.partition);
+        let mixed = op::window_self_attention(&mut pass.tape, &qkv, &self.table.value(), self.partition);
         let z = self.proj.forward(pass, &mixed);
         let z = pass.drop_path(z, self.rate);
         let y = op::add(&mut pass.tape, x, &z);

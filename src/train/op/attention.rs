@@ -1,14 +1,16 @@
 //! Multi-head attention within windows, with relative position bias.
 
 use dfdx::shapes::{Axes2, Axes4, Axis, HasShape};
-use dfdx::tensor::{Cpu, Tape, Tensor};
+use dfdx::tensor::{Cpu, NoneTape, Tape, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, Device, GatherTo, PermuteTo, ReshapeTo, TryMatMul};
 use rayon::prelude::*;
 
+use super::buffer::{Buffer, zeros};
+use super::join;
 use super::matmul::{Accum, matrix, matrix_mut};
 use super::partition::{Cut, NONE, Partition, partition_on_any_device, unpartition_on_any_device};
 use super::record::{flat, read, record, with};
-use super::wide::{sum, sum_of_pairs, wide};
+use super::wide::{largest, sum, sum_of_pairs, wide};
 use super::{Map, Scalar};
 
 /// Learned bias of every head for every offset of key from query: `[heads, 2P - 1, 2Q - 1]`.
@@ -38,7 +40,26 @@ pub fn window_attention<E: Scalar, D: AttentionKernel<E>, T: Tape<E, D>>(
     D::window_attention(tape, [query, key, value], table, &cut)
 }
 
-/// The forms of [`window_attention`].
+/// As [`window_attention`] with query, key and value in one map `[B, 3 C, H, W]`, one after the other.
+///
+/// # Panics
+///
+/// When three times the heads do not divide the channels or the table has even sides.
+pub fn window_self_attention<E: Scalar, D: AttentionKernel<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    qkv: &Map<E, D>,
+    table: &BiasTable<E, D>,
+    partition: Partition,
+) -> Map<E, D> {
+    let (_, c, h, w) = *qkv.shape();
+    let (heads, rows, columns) = *table.shape();
+    assert_eq!(c % (3 * heads), 0, "{heads} heads do not divide a third of {c} channels");
+    assert!(rows % 2 == 1 && columns % 2 == 1, "a bias table has odd sides, not {rows} x {columns}");
+    let cut = Cut::new(partition, (rows.div_ceil(2), columns.div_ceil(2)), (h, w));
+    D::window_self_attention(tape, qkv, table, &cut)
+}
+
+/// The forms of [`window_attention`] and [`window_self_attention`].
 pub trait AttentionKernel<E: Scalar>: Device<E> {
     /// [`window_attention`] in given windows.
     fn window_attention<T: Tape<E, Self>>(
@@ -48,6 +69,16 @@ pub trait AttentionKernel<E: Scalar>: Device<E> {
         cut: &Cut,
     ) -> Map<E, Self> {
         any_device(tape, maps, table, cut)
+    }
+
+    /// [`window_self_attention`] in given windows.
+    fn window_self_attention<T: Tape<E, Self>>(
+        tape: &mut T,
+        qkv: &Map<E, Self>,
+        table: &BiasTable<E, Self>,
+        cut: &Cut,
+    ) -> Map<E, Self> {
+        packed_on_any_device(tape, qkv, table, cut)
     }
 }
 
@@ -97,6 +128,17 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     unpartition_on_any_device(tape, &mixed, cut)
 }
 
+fn packed_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    qkv: &Map<E, D>,
+    table: &BiasTable<E, D>,
+    cut: &Cut,
+) -> Map<E, D> {
+    let c = qkv.shape().1 / 3;
+    let [q, k, v] = [0, 1, 2].map(|i| join::any_device::take_channels(tape, qkv, i * c, c));
+    any_device(tape, [&q, &k, &v], table, cut)
+}
+
 impl<E: Scalar> AttentionKernel<E> for Cpu
 where
     Self: Device<E>,
@@ -108,13 +150,35 @@ where
         cut: &Cut,
     ) -> Map<E, Self> {
         let shape @ (_, c, h, w) = *query.shape();
-        let (heads, rows, columns) = *table.shape();
-        let (q, k, v, table) = (flat(tape, query), flat(tape, key), flat(tape, value), flat(tape, table));
-        let windows = InWindows::new(cut, (c, heads, h * w), &read(&table), offsets(rows, columns));
+        let (q, k, v) = (flat(tape, query), flat(tape, key), flat(tape, value));
+        let windows = InWindows::new(cut, Layout::Apart, (c, h * w), table);
+        let table = flat(tape, table);
         let maps = [read(&q), read(&k), read(&v)];
-        let y = windows.forward(maps.each_ref().map(Vec::as_slice));
-        record(tape, [&q, &k, &v, &table], shape, y, move |dy, gradients| {
-            windows.backward(maps.each_ref().map(Vec::as_slice), &dy, gradients);
+        let y = windows.forward(maps.each_ref().map(|map| &**map));
+        record(tape, [&q, &k, &v, &table], shape, y, move |dy, [dq, dk, dv, dtable]| {
+            let parts = windows.backward(maps.each_ref().map(|map| &**map), dy, dtable);
+            for (kind, gradient) in [dq, dk, dv].into_iter().enumerate() {
+                windows.add_planes(&parts, 3, gradient, |plane| (kind, plane));
+            }
+        })
+    }
+
+    fn window_self_attention<T: Tape<E, Self>>(
+        tape: &mut T,
+        qkv: &Map<E, Self>,
+        table: &BiasTable<E, Self>,
+        cut: &Cut,
+    ) -> Map<E, Self> {
+        let (b, wide, h, w) = *qkv.shape();
+        let c = wide / 3;
+        let qkv = flat(tape, qkv);
+        let windows = InWindows::new(cut, Layout::Packed, (c, h * w), table);
+        let table = flat(tape, table);
+        let map = read(&qkv);
+        let y = windows.forward([&map; 3]);
+        record(tape, [&qkv, &table], (b, c, h, w), y, move |dy, [dqkv, dtable]| {
+            let parts = windows.backward([&map; 3], dy, dtable);
+            windows.add_planes(&parts, 3, dqkv, |plane| (plane % wide / c, plane / wide * c + plane % c));
         })
     }
 }
@@ -122,9 +186,19 @@ where
 /// Windows of one head that a thread takes at a time.
 const GROUP: usize = 8;
 
+/// How query, key and value lie in memory.
+#[derive(Debug, Clone, Copy)]
+enum Layout {
+    /// Each in a map of its own.
+    Apart,
+    /// One after the other in the channels of one map.
+    Packed,
+}
+
 /// Attention window by window. Within a window a head's part of a map is a matrix `[width, tokens]`.
 struct InWindows<E> {
     cut: Cut,
+    layout: Layout,
     channels: usize,
     heads: usize,
     plane: usize,
@@ -135,10 +209,16 @@ struct InWindows<E> {
 }
 
 impl<E: Scalar> InWindows<E> {
-    fn new(cut: &Cut, (channels, heads, plane): (usize, usize, usize), table: &[E], offsets: Vec<usize>) -> Self {
-        let tables = table.chunks_exact(table.len() / heads);
+    fn new(cut: &Cut, layout: Layout, (channels, plane): (usize, usize), table: &BiasTable<E, Cpu>) -> Self
+    where
+        Cpu: Device<E>,
+    {
+        let (heads, rows, columns) = *table.shape();
+        let offsets = offsets(rows, columns);
+        let table = read(&flat(&mut NoneTape, table));
+        let tables = table.chunks_exact(rows * columns);
         let bias = tables.flat_map(|table| offsets.iter().map(|o| table[*o])).collect();
-        Self { cut: cut.clone(), channels, heads, plane, offsets, bias }
+        Self { cut: cut.clone(), layout, channels, heads, plane, offsets, bias }
     }
 
     fn width(&self) -> usize {
@@ -159,12 +239,29 @@ impl<E: Scalar> InWindows<E> {
         &self.cut.cells[window * self.cut.tokens..][..self.cut.tokens]
     }
 
-    /// Copies into `part` what of `x` a head of a sample (counted together) sees in a window; zero in the padding.
-    fn take(&self, x: &[E], head: usize, window: usize, part: &mut [E]) {
-        let planes = x[head * self.width() * self.plane..].chunks_exact(self.plane);
-        for (row, plane) in part.chunks_exact_mut(self.cut.tokens).zip(planes) {
-            for (value, cell) in row.iter_mut().zip(self.cells(window)) {
-                *value = if *cell == NONE { E::default() } else { plane[*cell] };
+    /// The planes of a head (those of all samples counted together) in the map of query (kind 0), key (1) or value (2).
+    fn planes<'a>(&self, maps: [&'a [E]; 3], kind: usize, head: usize) -> &'a [E] {
+        let sample = head / self.heads;
+        let before = match self.layout {
+            Layout::Apart => sample,
+            Layout::Packed => 3 * sample + kind,
+        };
+        self.planes_of(maps[kind], before * self.heads + head % self.heads)
+    }
+
+    /// The planes of a head in a map that has nothing but heads.
+    fn planes_of<'a>(&self, x: &'a [E], head: usize) -> &'a [E] {
+        let length = self.width() * self.plane;
+        &x[head * length..][..length]
+    }
+
+    /// Copies into `part` what a window shows of a head's planes; zero in the padding.
+    fn take(&self, planes: &[E], window: usize, part: &mut [E]) {
+        let cells = self.cells(window);
+        for (row, plane) in part.chunks_exact_mut(self.cut.tokens).zip(planes.chunks_exact(self.plane)) {
+            for (value, cell) in row.iter_mut().zip(cells) {
+                // The padding lies beyond every plane.
+                *value = plane.get(*cell).copied().unwrap_or_default();
             }
         }
     }
@@ -176,35 +273,38 @@ impl<E: Scalar> InWindows<E> {
         E::product(matrix_mut(weights, l, l), Accum::Replace, q.transpose(), k, self.scale());
         let (bias, cells) = (&self.bias[head % self.heads * l * l..], self.cells(window));
         let padded = cells.contains(&NONE);
-        for ((row, bias), cell) in weights.chunks_exact_mut(l).zip(bias.chunks_exact(l)).zip(cells) {
-            if *cell == NONE {
-                row.fill(E::default());
-                continue;
-            }
-            wide(
-                #[inline(always)]
-                || row.iter_mut().zip(bias).for_each(|(w, b)| *w += *b),
-            );
-            if padded {
-                row.iter_mut().zip(cells).filter(|(_, c)| **c == NONE).for_each(|(w, _)| *w = E::of(-1e30));
-            }
-            wide(
-                #[inline(always)]
-                || softmax(row),
-            );
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for ((row, bias), cell) in weights.chunks_exact_mut(l).zip(bias.chunks_exact(l)).zip(cells) {
+                    if *cell == NONE {
+                        row.fill(E::default());
+                        continue;
+                    }
+                    row.iter_mut().zip(bias).for_each(|(w, b)| *w += *b);
+                    if padded {
+                        row.iter_mut().zip(cells).filter(|(_, c)| **c == NONE).for_each(|(w, _)| *w = E::of(-1e30));
+                    }
+                    softmax(row);
+                }
+            },
+        );
     }
 
-    fn forward(&self, [q, k, v]: [&[E]; 3]) -> Vec<E> {
+    fn forward(&self, maps: [&[E]; 3]) -> Vec<E> {
         let (l, width, size) = (self.cut.tokens, self.width(), self.size());
-        let mut parts = vec![E::default(); q.len() / (width * self.plane) * self.cut.windows * size];
+        let values = match self.layout {
+            Layout::Apart => maps[0].len(),
+            Layout::Packed => maps[0].len() / 3,
+        };
+        let mut parts = Buffer::unwritten(values / (width * self.plane) * self.cut.windows * size);
         parts.par_chunks_exact_mut(self.cut.windows * size).enumerate().for_each(|(head, parts)| {
             parts.par_chunks_mut(GROUP * size).enumerate().for_each(|(group, parts)| {
                 let mut taken = [(); 3].map(|()| vec![E::default(); size]);
                 let mut weights = vec![E::default(); l * l];
                 for (window, part) in (group * GROUP..).zip(parts.chunks_exact_mut(size)) {
-                    for (taken, x) in taken.iter_mut().zip([q, k, v]) {
-                        self.take(x, head, window, taken);
+                    for (kind, taken) in taken.iter_mut().enumerate() {
+                        self.take(self.planes(maps, kind, head), window, taken);
                     }
                     self.weigh(&taken[0], &taken[1], head, window, &mut weights);
                     let (v, weights) = (matrix(&taken[2], width, l), matrix(&weights, l, l));
@@ -212,16 +312,16 @@ impl<E: Scalar> InWindows<E> {
                 }
             });
         });
-        let mut y = vec![E::default(); q.len()];
-        self.add_planes(&parts, 1, 0, &mut y);
+        let mut y = zeros(values);
+        self.add_planes(&parts, 1, &mut y, |plane| (0, plane));
         y
     }
 
-    /// Adds the gradients of query, key, value and table. The weights are computed again, which costs less than keeping them.
-    fn backward(&self, maps: [&[E]; 3], dy: &[E], [dq, dk, dv, dtable]: [&mut [E]; 4]) {
+    /// The gradients of query, key and value, of every head and window side by side; adds that of the table. The weights are
+    /// computed again, which costs less than keeping them.
+    fn backward(&self, maps: [&[E]; 3], dy: &[E], dtable: &mut [E]) -> Buffer<E> {
         let size = self.size();
-        // A window's gradients of query, key and value, for every head and window.
-        let mut parts = vec![E::default(); 3 * dy.len() / (self.width() * self.plane) * self.cut.windows * size];
+        let mut parts = Buffer::unwritten(3 * dy.len() / (self.width() * self.plane) * self.cut.windows * size);
         let of_bias: Vec<Vec<Vec<E>>> = parts
             .par_chunks_exact_mut(3 * self.cut.windows * size)
             .enumerate()
@@ -237,20 +337,20 @@ impl<E: Scalar> InWindows<E> {
                 part.iter().zip(&self.offsets).for_each(|(d, o)| dtable[*o] += *d);
             }
         }
-        for (which, gradient) in [dq, dk, dv].into_iter().enumerate() {
-            self.add_planes(&parts, 3, which, gradient);
-        }
+        parts
     }
 
     /// The gradients of query, key and value of a head in the windows from `first` on; returns that of the bias.
-    fn back(&self, [q, k, v]: [&[E]; 3], dy: &[E], head: usize, first: usize, parts: &mut [E]) -> Vec<E> {
+    fn back(&self, maps: [&[E]; 3], dy: &[E], head: usize, first: usize, parts: &mut [E]) -> Vec<E> {
         let (l, width, size, scale) = (self.cut.tokens, self.width(), self.size(), self.scale());
         let mut taken = [(); 4].map(|()| vec![E::default(); size]);
         let (mut weights, mut d) = (vec![E::default(); l * l], vec![E::default(); l * l]);
         let mut of_bias = vec![E::default(); l * l];
+        let planes = [0, 1, 2].map(|kind| self.planes(maps, kind, head));
+        let planes = [planes[0], planes[1], planes[2], self.planes_of(dy, head)];
         for (window, parts) in (first..).zip(parts.chunks_exact_mut(3 * size)) {
-            for (taken, x) in taken.iter_mut().zip([q, k, v, dy]) {
-                self.take(x, head, window, taken);
+            for (taken, planes) in taken.iter_mut().zip(planes) {
+                self.take(planes, window, taken);
             }
             self.weigh(&taken[0], &taken[1], head, window, &mut weights);
             let [q, k, v, dy] = taken.each_ref().map(|x| matrix(x, width, l));
@@ -275,13 +375,14 @@ impl<E: Scalar> InWindows<E> {
         of_bias
     }
 
-    /// Adds to the planes of `x` the parts of all heads and windows, of which there are `count` kinds side by side, taking kind
-    /// `which`.
-    fn add_planes(&self, parts: &[E], count: usize, which: usize, x: &mut [E]) {
+    /// Adds to the planes of `x` the parts of all heads and windows, of which there are `count` kinds side by side; `source` says
+    /// the kind of a plane and its number among the planes of that kind.
+    fn add_planes(&self, parts: &[E], count: usize, x: &mut [E], source: impl Fn(usize) -> (usize, usize) + Sync) {
         let (l, width, size) = (self.cut.tokens, self.width(), self.size());
         let homes: Vec<usize> = self.cut.homes().into_iter().map(|home| home / l * count * size + home % l).collect();
         x.par_chunks_exact_mut(self.plane).enumerate().for_each(|(i, x)| {
-            let parts = &parts[i / width * self.cut.windows * count * size + which * size + i % width * l..];
+            let (kind, plane) = source(i);
+            let parts = &parts[plane / width * self.cut.windows * count * size + kind * size + plane % width * l..];
             x.iter_mut().zip(&homes).for_each(|(x, home)| *x += parts[*home]);
         });
     }
@@ -289,10 +390,7 @@ impl<E: Scalar> InWindows<E> {
 
 #[inline(always)]
 fn softmax<E: Scalar>(row: &mut [E]) {
-    let mut largest = row[0];
-    for v in row.iter() {
-        largest = Scalar::max(largest, *v);
-    }
+    let largest = largest(row);
     for v in row.iter_mut() {
         *v = Scalar::exp(*v - largest);
     }
@@ -338,6 +436,26 @@ mod tests {
         cases
     }
 
+    operation!(Packed { apart: Attention, ours: bool }, |this, tape, inputs| {
+        let ([b, c, h, w], (p, q)) = (this.apart.x, this.apart.window);
+        let qkv = shaped(&inputs[0], (b, 3 * c, h, w));
+        let table = shaped(&inputs[1], (this.apart.heads, 2 * p - 1, 2 * q - 1));
+        let y = if this.ours {
+            window_self_attention(tape, &qkv, &table, this.apart.partition)
+        } else {
+            packed_on_any_device(tape, &qkv, &table, &Cut::new(this.apart.partition, (p, q), (h, w)))
+        };
+        flat(tape, &y)
+    });
+
+    /// The same inputs with query, key and value of every sample in one map.
+    fn packed((case, inputs): (Attention, Vec<Vec<f64>>)) -> (Packed, Vec<Vec<f64>>) {
+        let sample = inputs[0].len() / case.x[0];
+        let samples = (0..case.x[0]).flat_map(|n| inputs[..3].iter().map(move |x| &x[n * sample..][..sample]));
+        let qkv = samples.flatten().copied().collect();
+        (Packed { apart: case, ours: true }, vec![qkv, inputs[3].clone()])
+    }
+
     /// The definition in dss.md 6.2, pixel by pixel.
     fn by_loop(case: &Attention, inputs: &[Vec<f64>]) -> Vec<f64> {
         let ([b, c, h, w], (p, q)) = (case.x, case.window);
@@ -376,13 +494,18 @@ mod tests {
     fn gradients_agree_with_finite_differences() {
         for (case, inputs) in cases() {
             finite_differences(&case, &inputs);
+            let (case, inputs) = packed((case, inputs));
+            finite_differences(&case, &inputs);
         }
     }
 
     #[test]
     fn results_agree_with_a_plain_loop() {
         for (case, inputs) in cases() {
-            equals_loop(&case, &inputs, &by_loop(&case, &inputs));
+            let expected = by_loop(&case, &inputs);
+            equals_loop(&case, &inputs, &expected);
+            let (case, inputs) = packed((case, inputs));
+            equals_loop(&case, &inputs, &expected);
         }
     }
 
@@ -390,6 +513,8 @@ mod tests {
     fn both_forms_agree() {
         for (case, inputs) in cases() {
             agree::<f64>(&case, &Attention { ours: false, ..case }, &inputs, 1e-11);
+            let (case, inputs) = packed((case, inputs));
+            agree::<f64>(&case, &Packed { ours: false, ..case }, &inputs, 1e-11);
         }
     }
 

@@ -5,6 +5,7 @@ use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device, MeanTo};
 use rayon::prelude::*;
 
+use super::buffer::{Buffer, unwritten};
 use super::pointwise::{self, Curve, Function, Gelu, Identity};
 use super::record::{flat, read, record, tensor, with};
 use super::wide::{sum, sum_of_pairs, wide};
@@ -149,7 +150,7 @@ where
         moments: &Moments<E, Self>,
     ) -> Map<E, Self> {
         let values = read(&flat(tape, x));
-        normalised(tape, x, values, affine, read(&moments.mean), &read(&moments.variance), false)
+        normalised(tape, x, values, affine, read(&moments.mean).to_vec(), &read(&moments.variance), false)
     }
 }
 
@@ -184,7 +185,7 @@ fn moments<E: Scalar>(x: &[E], channel: usize, channels: usize, plane: usize) ->
 fn normalised<E: Scalar, T: Tape<E, Cpu>>(
     tape: &mut T,
     x: &Map<E, Cpu>,
-    values: Vec<E>,
+    values: Buffer<E>,
     affine: &Affine<E, Cpu>,
     mean: Vec<E>,
     variance: &[E],
@@ -214,7 +215,7 @@ struct Channels<E> {
 fn activated<E: Scalar, T: Tape<E, Cpu>>(
     tape: &mut T,
     x: &Map<E, Cpu>,
-    values: Vec<E>,
+    values: Buffer<E>,
     affine: &Affine<E, Cpu>,
     channels: Channels<E>,
     curve: impl Curve<E>,
@@ -231,7 +232,7 @@ where
     );
     let x = flat(tape, x);
     let (weight, bias) = (read(affine.weight), read(affine.bias));
-    let mut y = vec![E::default(); values.len()];
+    let mut y = unwritten(values.len());
     y.par_chunks_exact_mut(plane).zip(values.par_chunks_exact(plane)).enumerate().for_each(|(i, (y, x))| {
         let (mean, scale, shift) = (channels.mean[i % c], channels.scale[i % c] * weight[i % c], bias[i % c]);
         wide(
@@ -239,7 +240,7 @@ where
             || y.iter_mut().zip(x).for_each(|(y, x)| *y = curve.value((*x - mean) * scale + shift)),
         );
     });
-    let backward = move |mut dy: Vec<E>, [dx, dw, db]: [&mut [E]; 3]| {
+    let backward = move |dy: &mut [E], [dx, dw, db]: [&mut [E]; 3]| {
         // The gradient before the activation, in place, and its sums with 1 and with the normalised value.
         let sums: Vec<(f64, f64)> = dy
             .par_chunks_exact_mut(plane)

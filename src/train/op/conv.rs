@@ -7,6 +7,7 @@ use faer::reborrow::ReborrowMut;
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 
+use super::buffer::{Buffer, unwritten};
 use super::join::add_to;
 use super::matmul::{Accum, matmul, matrix, matrix_mut};
 use super::padding::{Padding, Windows};
@@ -92,7 +93,7 @@ where
         let backward = move |dy: &[E], dx: &mut [E], dw: &mut [E]| backward(size, &values, &weights, dy, dx, dw);
         match bias {
             Some(bias) => record(tape, [&x, &weight, bias], shape, y, move |dy, [dx, dw, db]| {
-                backward(&dy, dx, dw);
+                backward(dy, dx, dw);
                 let planes = dy.par_chunks_exact(size.windows.cells());
                 let sums: Vec<f64> = planes
                     .map(|plane| {
@@ -104,7 +105,7 @@ where
                     .collect();
                 sums.iter().enumerate().for_each(|(plane, sum)| db[plane % size.o] += E::of(*sum));
             }),
-            None => record(tape, [&x, &weight], shape, y, move |dy, [dx, dw]| backward(&dy, dx, dw)),
+            None => record(tape, [&x, &weight], shape, y, move |dy, [dx, dw]| backward(dy, dx, dw)),
         }
     }
 }
@@ -137,11 +138,11 @@ impl Size {
     }
 
     /// Output rows `from..to` of every tap of `x`, one sample.
-    fn unfold<E: Scalar>(self, x: &[E], block: (usize, usize)) -> Vec<E> {
+    fn unfold<E: Scalar>(self, x: &[E], block: (usize, usize)) -> Buffer<E> {
         let k = self.windows.kernel;
         let width = (block.1 - block.0) * self.windows.output.1;
         let plane = self.windows.input.0 * self.windows.input.1;
-        let mut columns = vec![E::default(); self.rows() * width];
+        let mut columns = Buffer::unwritten(self.rows() * width);
         for (rows, plane) in columns.chunks_exact_mut(width * k * k).zip(x.chunks_exact(plane)) {
             for (tap, row) in rows.chunks_exact_mut(width).enumerate() {
                 unfold_tap(plane, &self.windows, (tap / k, tap % k), block, row);
@@ -154,7 +155,7 @@ impl Size {
 fn forward<E: Scalar>(size: Size, x: &[E], weight: &[E], bias: Option<&[E]>) -> Vec<E> {
     let cells = size.windows.cells();
     let samples = x.len() / size.input().max(1);
-    let mut y = vec![E::default(); samples * size.o * cells];
+    let mut y = unwritten(samples * size.o * cells);
     let weight = matrix(weight, size.o, size.rows());
     let accumulate = if bias.is_some() { Accum::Add } else { Accum::Replace };
     y.par_chunks_exact_mut(size.o * cells).zip(x.par_chunks_exact(size.input())).for_each(|(y, x)| {
@@ -226,11 +227,10 @@ fn of_weight<E: Scalar>(size: Size, x: &[E], dy: MatRef<E>, mut dw: MatMut<E>) {
 
 fn of_input<E: Scalar>(size: Size, weight: MatRef<E>, dy: MatRef<E>, dx: &mut [E]) {
     let (k, plane) = (size.windows.kernel, size.windows.input.0 * size.windows.input.1);
-    let mut columns = Vec::new();
     for block in size.blocks() {
         let dy = columns_of(size, dy, block);
         let length = dy.ncols();
-        columns.resize(size.rows() * length, E::default());
+        let mut columns = Buffer::unwritten(size.rows() * length);
         E::product(matrix_mut(&mut columns, size.rows(), length), Accum::Replace, weight, dy, E::ONE);
         for (rows, plane) in columns.chunks_exact(length * k * k).zip(dx.chunks_exact_mut(plane)) {
             for (tap, row) in rows.chunks_exact(length).enumerate() {

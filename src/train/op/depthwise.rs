@@ -5,6 +5,7 @@ use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, SumTo};
 use rayon::prelude::*;
 
+use super::buffer::zeros;
 use super::padding::{Padding, Windows};
 use super::record::{flat, read, record, with};
 use super::unfold::unfold;
@@ -72,7 +73,7 @@ where
         let shape = (b, c, windows.output.0, windows.output.1);
         let (taps, plane, cells) = (windows.kernel * windows.kernel, h * w, windows.cells());
         let (x, weight) = (flat(tape, x), flat(tape, weight));
-        let mut y = vec![E::default(); b * c * cells];
+        let mut y = zeros(b * c * cells);
         let (values, kernels) = (read(&x), read(&weight));
         y.par_chunks_exact_mut(cells).zip(values.par_chunks_exact(plane)).enumerate().for_each(|(i, (y, x))| {
             wide(

@@ -5,6 +5,7 @@ use dfdx::tensor::{Cpu, Tape, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, Device, TryConcatAlong};
 use rayon::prelude::*;
 
+use super::buffer::unwritten;
 use super::pointwise::CHUNK;
 use super::record::{flat, read, record, with};
 use super::wide::{sum_of_pairs, wide};
@@ -106,7 +107,7 @@ pub trait JoinKernel<E: Scalar>: Device<E> {
     }
 }
 
-mod any_device {
+pub(super) mod any_device {
     use super::*;
 
     pub(super) fn add<S: Shape, E: Scalar, D: Device<E>, T: Tape<E, D>>(
@@ -128,7 +129,7 @@ mod any_device {
         with(tape, a, |a| (a, b).concat_along(Axis::<1>))
     }
 
-    pub(super) fn take_channels<E: Scalar, D: Device<E>, T: Tape<E, D>>(
+    pub(in super::super) fn take_channels<E: Scalar, D: Device<E>, T: Tape<E, D>>(
         tape: &mut T,
         x: &Map<E, D>,
         from: usize,
@@ -169,11 +170,11 @@ where
     ) -> Tensor<S, E, Self> {
         let shape = *a.shape();
         let (a, b) = (flat(tape, a), flat(tape, b));
-        let mut y = read(&a);
+        let mut y = read(&a).into_vec();
         add_to(&mut y, &read(&b));
         record(tape, [&a, &b], shape, y, |dy, [da, db]| {
-            add_to(da, &dy);
-            add_to(db, &dy);
+            add_to(da, dy);
+            add_to(db, dy);
         })
     }
 
@@ -181,10 +182,11 @@ where
         let ((n, ca, h, w), (_, cb, _, _)) = (*a.shape(), *b.shape());
         let (size_a, size_b) = ((ca * h * w).max(1), (cb * h * w).max(1));
         let (a, b) = (flat(tape, a), flat(tape, b));
-        let mut y = Vec::with_capacity(n * (size_a + size_b));
-        for (a, b) in read(&a).chunks_exact(size_a).zip(read(&b).chunks_exact(size_b)) {
-            y.extend_from_slice(a);
-            y.extend_from_slice(b);
+        let mut y = unwritten(a.shape().0 + b.shape().0);
+        let parts = y.chunks_exact_mut(size_a + size_b);
+        for (y, (a, b)) in parts.zip(read(&a).chunks_exact(size_a).zip(read(&b).chunks_exact(size_b))) {
+            y[..size_a].copy_from_slice(a);
+            y[size_a..].copy_from_slice(b);
         }
         record(tape, [&a, &b], (n, ca + cb, h, w), y, move |dy, [da, db]| {
             let parts = da.chunks_exact_mut(size_a).zip(db.chunks_exact_mut(size_b));
@@ -199,8 +201,10 @@ where
         let (b, c, h, w) = *x.shape();
         let (sample, start, length) = ((c * h * w).max(1), from * h * w, count * h * w);
         let x = flat(tape, x);
-        let mut y = Vec::with_capacity(b * length);
-        read(&x).chunks_exact(sample).for_each(|x| y.extend_from_slice(&x[start..start + length]));
+        let values = read(&x);
+        let mut y = unwritten(b * length);
+        let parts = y.chunks_exact_mut(length.max(1)).zip(values.chunks_exact(sample));
+        parts.for_each(|(y, x)| y.copy_from_slice(&x[start..start + length]));
         record(tape, [&x], (b, count, h, w), y, move |dy, [dx]| {
             for (dx, dy) in dx.chunks_exact_mut(sample).zip(dy.chunks_exact(length.max(1))) {
                 add_to(&mut dx[start..start + length], dy);
@@ -213,15 +217,15 @@ where
         let plane = h * w;
         let (x, factors) = (flat(tape, x), flat(tape, factors));
         let (values, f) = (read(&x), read(&factors));
-        let mut y = vec![E::default(); values.len()];
-        y.par_chunks_exact_mut(plane).zip(values.par_chunks_exact(plane)).zip(&f).for_each(|((y, x), f)| {
+        let mut y = unwritten(values.len());
+        y.par_chunks_exact_mut(plane).zip(values.par_chunks_exact(plane)).zip(&*f).for_each(|((y, x), f)| {
             wide(
                 #[inline(always)]
                 || y.iter_mut().zip(x).for_each(|(y, x)| *y = *x * *f),
             );
         });
         record(tape, [&x, &factors], shape, y, move |dy, [dx, df]| {
-            let planes = dx.par_chunks_exact_mut(plane).zip(df).zip(&f);
+            let planes = dx.par_chunks_exact_mut(plane).zip(df).zip(&*f);
             planes.zip(values.par_chunks_exact(plane)).zip(dy.par_chunks_exact(plane)).for_each(
                 |((((dx, df), f), x), dy)| {
                     wide(

@@ -5,6 +5,7 @@ use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device};
 use rayon::prelude::*;
 
+use super::buffer::{Buffer, unwritten};
 use super::record::{flat, read, record, with};
 use super::wide::{sum, sum_of_pairs, wide};
 use super::{Map, Scalar, Vector};
@@ -74,23 +75,19 @@ where
         let values = read(&x);
         let (factors, shifts) = (read(weight), read(bias));
         let share = E::of(1.0 / c as f64);
-        let means = over_channels(b, c, plane, |sums: &mut [E], i, p| {
+        let mut means = over_channels(b, c, plane, |sums: &mut [E], i, p| {
             sums.iter_mut().zip(&values[i * plane + p..]).for_each(|(s, v)| *s += *v);
-        })
-        .into_iter()
-        .map(|s| s * share)
-        .collect::<Vec<E>>();
-        let scales = over_channels(b, c, plane, |sums: &mut [E], i, p| {
+        });
+        means.iter_mut().for_each(|s| *s *= share);
+        let mut scales = over_channels(b, c, plane, |sums: &mut [E], i, p| {
             let means = &means[i / c * plane + p..];
             sums.iter_mut()
                 .zip(&values[i * plane + p..])
                 .zip(means)
                 .for_each(|((s, v), m)| *s += (*v - *m) * (*v - *m));
-        })
-        .into_iter()
-        .map(|s| E::ONE / Scalar::sqrt(s * share + E::of(eps)))
-        .collect::<Vec<E>>();
-        let mut y = vec![E::default(); values.len()];
+        });
+        scales.iter_mut().for_each(|s| *s = E::ONE / Scalar::sqrt(*s * share + E::of(eps)));
+        let mut y = unwritten(values.len());
         y.par_chunks_exact_mut(plane).zip(values.par_chunks_exact(plane)).enumerate().for_each(|(i, (y, x))| {
             let (means, scales) = (&means[i / c * plane..], &scales[i / c * plane..]);
             let (factor, shift) = (factors[i % c], shifts[i % c]);
@@ -154,8 +151,13 @@ where
 
 /// For every pixel a sum over the channels: `add(sums, plane, pixel)` adds to the sums of a run of pixels that begins at `pixel`
 /// what plane `plane` (batch times channels) gives.
-fn over_channels<E: Scalar>(b: usize, c: usize, plane: usize, add: impl Fn(&mut [E], usize, usize) + Sync) -> Vec<E> {
-    let mut sums = vec![E::default(); b * plane];
+fn over_channels<E: Scalar>(
+    b: usize,
+    c: usize,
+    plane: usize,
+    add: impl Fn(&mut [E], usize, usize) + Sync,
+) -> Buffer<E> {
+    let mut sums = Buffer::zeros(b * plane);
     sums.par_chunks_exact_mut(plane).enumerate().for_each(|(sample, sums)| {
         sums.par_chunks_mut(BLOCK).enumerate().for_each(|(block, sums)| {
             wide(

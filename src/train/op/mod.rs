@@ -12,6 +12,7 @@
 
 mod attention;
 mod batch_norm;
+mod buffer;
 #[cfg(test)]
 mod check;
 mod conv;
@@ -30,8 +31,9 @@ mod scalar;
 mod unfold;
 mod wide;
 
-pub use attention::{AttentionKernel, BiasTable, window_attention};
+pub use attention::{AttentionKernel, BiasTable, window_attention, window_self_attention};
 pub use batch_norm::{Affine, BatchNormKernel, Moments, batch_norm, batch_norm_by};
+pub use buffer::Shelf;
 pub use conv::{ConvKernel, conv2d};
 pub use depthwise::{DepthwiseKernel, depthwise_conv2d};
 pub use join::{JoinKernel, add, concat_channels, scale_planes, take_channels, times};

@@ -5,6 +5,7 @@ use dfdx::tensor::{Cpu, Tape, Tensor};
 use dfdx::tensor_ops::{Device, PermuteTo, ReshapeTo, TryConcatAlong};
 use rayon::prelude::*;
 
+use super::buffer::zeros;
 use super::record::{flat, read, record, with};
 use super::{Map, Scalar};
 
@@ -170,25 +171,25 @@ where
         let x = flat(tape, x);
         let y = to_tokens(&read(&x), c, cut);
         let cut = cut.clone();
-        record(tape, [&x], shape, y, move |dy, [dx]| add_planes(&dy, c, &cut, dx))
+        record(tape, [&x], shape, y, move |dy, [dx]| add_planes(dy, c, &cut, dx))
     }
 
     fn unpartition<T: Tape<E, Self>>(tape: &mut T, tokens: &Tokens<E, Self>, cut: &Cut) -> Map<E, Self> {
         let (n, _, c) = *tokens.shape();
         let tokens = flat(tape, tokens);
         let (b, (h, w)) = (n / cut.windows, cut.size);
-        let mut y = vec![E::default(); b * c * h * w];
+        let mut y = zeros(b * c * h * w);
         add_planes(&read(&tokens), c, cut, &mut y);
         let cut = cut.clone();
         record(tape, [&tokens], (b, c, h, w), y, move |dy, [dx]| {
-            super::join::add_to(dx, &to_tokens(&dy, c, &cut));
+            super::join::add_to(dx, &to_tokens(dy, c, &cut));
         })
     }
 }
 
 fn to_tokens<E: Scalar>(x: &[E], c: usize, cut: &Cut) -> Vec<E> {
     let plane = cut.size.0 * cut.size.1;
-    let mut y = vec![E::default(); x.len() / (c * plane) * cut.cells.len() * c];
+    let mut y = zeros(x.len() / (c * plane) * cut.cells.len() * c);
     y.par_chunks_exact_mut(cut.tokens * c).enumerate().for_each(|(i, y)| {
         let sample = &x[i / cut.windows * c * plane..];
         for (y, cell) in y.chunks_exact_mut(c).zip(&cut.cells[i % cut.windows * cut.tokens..]) {

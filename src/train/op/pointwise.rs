@@ -7,6 +7,7 @@ use dfdx::tensor_ops::Device;
 use rayon::prelude::*;
 
 use super::Scalar;
+use super::buffer::unwritten;
 use super::record::{flat, read, record, with};
 use super::wide::wide;
 
@@ -177,7 +178,7 @@ where
     let shape = *x.shape();
     let x = flat(tape, x);
     let values = read(&x);
-    let mut y = vec![E::default(); values.len()];
+    let mut y = unwritten(values.len());
     y.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(y, x)| {
         wide(
             #[inline(always)]

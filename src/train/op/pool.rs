@@ -5,6 +5,7 @@ use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device, MaxTo, MeanTo, ReshapeTo, SumTo};
 use rayon::prelude::*;
 
+use super::buffer::zeros;
 use super::depthwise::lines;
 use super::padding::{Padding, Windows};
 use super::record::{flat, read, record, with};
@@ -109,7 +110,7 @@ where
         let shape = (b, c, windows.output.0, windows.output.1);
         let x = flat(tape, x);
         let values = read(&x);
-        let mut y = vec![E::default(); b * c * cells];
+        let mut y = zeros(b * c * cells);
         match pool {
             Pool::Average => {
                 let shares = shares(&windows);
@@ -119,7 +120,7 @@ where
                         || average(x, &windows, &shares, y),
                     );
                 });
-                record(tape, [&x], shape, y, move |mut dy, [dx]| {
+                record(tape, [&x], shape, y, move |dy, [dx]| {
                     dx.par_chunks_exact_mut(plane).zip(dy.par_chunks_exact_mut(cells)).for_each(|(dx, dy)| {
                         wide(
                             #[inline(always)]
@@ -156,7 +157,7 @@ where
             })
             .collect();
         record(tape, [&x], (b, c), y, move |dy, [dx]| {
-            dx.par_chunks_exact_mut(plane).zip(&dy).for_each(|(dx, dy)| {
+            dx.par_chunks_exact_mut(plane).zip(&*dy).for_each(|(dx, dy)| {
                 let each = *dy * share;
                 wide(
                     #[inline(always)]

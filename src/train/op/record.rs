@@ -8,6 +8,7 @@ use dfdx::shapes::{HasShape, Shape};
 use dfdx::tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec};
 use dfdx::tensor_ops::{Device, ReshapeTo};
 
+use super::buffer::{Buffer, put_back};
 use super::{Scalar, Vector};
 
 /// Runs `f`, made of dfdx's own operations, on `x` carrying the tape, and takes the tape back.
@@ -38,8 +39,8 @@ pub(super) fn flat<S: Shape, E: Scalar, D: Device<E>, T: Tape<E, D>>(
 }
 
 /// The values of a contiguous tensor.
-pub(super) fn read<E: Scalar>(x: &Vector<E, Cpu>) -> Vec<E> {
-    let mut values = vec![E::default(); x.shape().0];
+pub(super) fn read<E: Scalar>(x: &Vector<E, Cpu>) -> Buffer<E> {
+    let mut values = Buffer::unwritten(x.shape().0);
     x.copy_into(&mut values);
     values
 }
@@ -59,13 +60,13 @@ pub(super) fn tensor<S: Shape, E: Scalar>(shape: S, values: Vec<E>) -> Tensor<S,
 }
 
 /// Makes the tensor of the result `values` and records how its gradient flows to `inputs`: `backward` gets the gradient of the
-/// result and, for each input, a buffer of its size to add to.
+/// result, which it may use up, and for each input a buffer of its size to add to.
 pub(super) fn record<S, E, T, const N: usize>(
     tape: &mut T,
     inputs: [&Vector<E, Cpu>; N],
     shape: S,
     values: Vec<E>,
-    backward: impl FnOnce(Vec<E>, [&mut [E]; N]) + 'static,
+    backward: impl FnOnce(&mut [E], [&mut [E]; N]) + 'static,
 ) -> Tensor<S, E, Cpu>
 where
     S: Shape,
@@ -81,13 +82,14 @@ where
     tape.add_backward_op(move |gradients| {
         // Taking the vectors out of the map frees the gradient of the result as soon as it is used, and lets several inputs be
         // written at once. An input given twice finds its buffer taken and gets one of its own, added at the end.
-        let of_result = std::mem::take(&mut **gradients.get_or_alloc_mut(&result)?);
+        let mut of_result = std::mem::take(&mut **gradients.get_or_alloc_mut(&result)?);
         let mut buffers: [Vec<E>; N] = std::array::from_fn(|_| Vec::new());
         for ((buffer, input), &len) in buffers.iter_mut().zip(&inputs).zip(&lengths) {
             *buffer = std::mem::take(&mut **gradients.get_or_alloc_mut(input)?);
             buffer.resize(len, E::default());
         }
-        backward(of_result, buffers.each_mut().map(Vec::as_mut_slice));
+        backward(&mut of_result, buffers.each_mut().map(Vec::as_mut_slice));
+        put_back(of_result);
         for (buffer, input) in buffers.into_iter().zip(&inputs) {
             let home: &mut Vec<E> = gradients.get_or_alloc_mut(input)?;
             if home.is_empty() {

@@ -5,6 +5,7 @@ use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, TryMatMul};
 use rayon::prelude::*;
 
+use super::buffer::{Buffer, unwritten};
 use super::record::{flat, read, record, with};
 use super::wide::wide;
 use super::{Map, Scalar};
@@ -122,10 +123,10 @@ where
         let (b, c, h, w) = *x.shape();
         let (oh, ow) = (rows.taps.len(), columns.taps.len());
         let x = flat(tape, x);
-        let mut y = vec![E::default(); b * c * oh * ow];
+        let mut y = unwritten(b * c * oh * ow);
         y.par_chunks_exact_mut(oh * ow).zip(read(&x).par_chunks_exact(h * w)).for_each(|(y, x)| {
             // Rows of the source are widened once each; their mixture is one pass over the result.
-            let mut lines = vec![E::default(); h * ow];
+            let mut lines = Buffer::unwritten(h * ow);
             lines.chunks_exact_mut(ow).zip(x.chunks_exact(w)).for_each(|(line, x)| columns.apply(x, line));
             for (y, (a, b, weight)) in y.chunks_exact_mut(ow).zip(&rows.taps) {
                 let (a, b) = (&lines[a * ow..][..ow], &lines[b * ow..][..ow]);
@@ -137,7 +138,7 @@ where
         });
         record(tape, [&x], (b, c, oh, ow), y, move |dy, [dx]| {
             dx.par_chunks_exact_mut(h * w).zip(dy.par_chunks_exact(oh * ow)).for_each(|(dx, dy)| {
-                let mut sums = vec![E::default(); h * ow];
+                let mut sums = Buffer::zeros(h * ow);
                 for (dy, (a, b, weight)) in dy.chunks_exact(ow).zip(&rows.taps) {
                     let (a, b) = (a * ow, b * ow);
                     wide(

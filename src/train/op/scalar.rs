@@ -8,6 +8,8 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::LinalgScalar;
 
+use super::Shelf;
+
 /// f32, which networks are trained in, and f64, in which gradients are checked.
 pub trait Scalar: Dtype + LinalgScalar + Neg<Output = Self> + Sum {
     /// The nearest value of this type.
@@ -24,6 +26,8 @@ pub trait Scalar: Dtype + LinalgScalar + Neg<Output = Self> + Sum {
     fn max(self, other: Self) -> Self;
     /// `c = factor a b`, or that added to `c`, on this thread.
     fn product(c: MatMut<Self>, accumulate: Accum, a: MatRef<Self>, b: MatRef<Self>, factor: Self);
+    /// Where vectors of this type wait to be used again.
+    fn shelf() -> &'static Shelf<Self>;
     /// 1 / (1 + e^-x).
     #[inline(always)]
     fn sigmoid(self) -> Self {
@@ -75,6 +79,10 @@ impl Scalar for f32 {
     fn product(c: MatMut<Self>, accumulate: Accum, a: MatRef<Self>, b: MatRef<Self>, factor: Self) {
         matmul(c, accumulate, a, b, factor, Par::Seq);
     }
+    fn shelf() -> &'static Shelf<Self> {
+        static SHELF: Shelf<f32> = Shelf::new();
+        &SHELF
+    }
 }
 
 impl Scalar for f64 {
@@ -104,6 +112,10 @@ impl Scalar for f64 {
     }
     fn product(c: MatMut<Self>, accumulate: Accum, a: MatRef<Self>, b: MatRef<Self>, factor: Self) {
         matmul(c, accumulate, a, b, factor, Par::Seq);
+    }
+    fn shelf() -> &'static Shelf<Self> {
+        static SHELF: Shelf<f64> = Shelf::new();
+        &SHELF
     }
 }
 

@@ -38,6 +38,26 @@ pub(super) fn sum<E: Scalar>(a: &[E], f: impl Fn(E) -> E) -> f64 {
     total
 }
 
+/// The largest value; that of an empty slice is the least there is.
+#[inline(always)]
+pub(super) fn largest<E: Scalar>(a: &[E]) -> E {
+    let mut lanes = [E::of(f64::NEG_INFINITY); LANES];
+    let chunks = a.chunks_exact(LANES);
+    let mut rest = E::of(f64::NEG_INFINITY);
+    for a in chunks.remainder() {
+        rest = Scalar::max(rest, *a);
+    }
+    for a in chunks {
+        for (lane, a) in lanes.iter_mut().zip(a) {
+            *lane = Scalar::max(*lane, *a);
+        }
+    }
+    for lane in lanes {
+        rest = Scalar::max(rest, lane);
+    }
+    rest
+}
+
 /// Sum of `f` over pairs of values.
 #[inline(always)]
 pub(super) fn sum_of_pairs<E: Scalar>(a: &[E], b: &[E], f: impl Fn(E, E) -> E) -> f64 {
@@ -81,6 +101,7 @@ mod tests {
                 || sum_of_pairs(&a, &b, |a, b| a * b),
             );
             assert_eq!(products, a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>());
+            assert_eq!(largest(&a), a.iter().copied().fold(f64::NEG_INFINITY, f64::max));
         }
     }
 }
