@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+
+use super::runs::try_each_run;
 
 /// How many pixels have each pair of labels: ground truth, pseudo label (255 = none). Ascending by pair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,16 +23,19 @@ impl Confusion {
     /// As [`count`](Self::count); `each` sees every run of equal pairs on the way.
     pub(super) fn count_runs(truth: &[u8], pseudo: &[u8], mut each: impl FnMut(Range<usize>, u8, u8)) -> Self {
         let mut counts = vec![0_u32; 1 << 16];
-        runs_of_pairs(truth, pseudo, |run, t, p| {
-            counts[usize::from(u16::from_be_bytes([t, p]))] += run.len() as u32;
+        let mut found = Vec::new();
+        let Ok(()) = try_each_run([truth, pseudo], |run| {
+            let (t, p) = (truth[run.start], pseudo[run.start]);
+            let count = &mut counts[index(t, p)];
+            if *count == 0 {
+                found.push((t, p));
+            }
+            *count += run.len() as u32;
             each(run, t, p);
+            Ok::<(), Infallible>(())
         });
-        let found = (0..=u16::MAX).zip(counts).filter(|&(_, n)| n > 0);
-        let counts = found.map(|(pair, n)| {
-            let [t, p] = pair.to_be_bytes();
-            (t, p, n.into())
-        });
-        Self { counts: counts.collect() }
+        found.sort_unstable();
+        Self { counts: found.into_iter().map(|(t, p)| (t, p, counts[index(t, p)].into())).collect() }
     }
 
     /// Ground truth, pseudo label, pixels; ascending by pair.
@@ -49,28 +55,9 @@ impl Confusion {
     }
 }
 
-/// Labels come in runs: so many pixels are first compared at once.
-const BLOCK: usize = 32;
-
-/// Every longest run of equal pairs, in order.
-fn runs_of_pairs(truth: &[u8], pseudo: &[u8], mut each: impl FnMut(Range<usize>, u8, u8)) {
-    let n = truth.len().min(pseudo.len());
-    let (Some(&t), Some(&p)) = (truth.first(), pseudo.first()) else { return };
-    let (mut start, mut last) = (0, (t, p));
-    let blocks = truth[..n].chunks(BLOCK).zip(pseudo[..n].chunks(BLOCK)).zip((0..).step_by(BLOCK));
-    for ((truth, pseudo), first) in blocks {
-        let differ = |labels: &[u8], last: u8| labels.iter().fold(0, |all, &label| all | (label ^ last));
-        if differ(truth, last.0) | differ(pseudo, last.1) == 0 {
-            continue;
-        }
-        for ((&t, &p), at) in truth.iter().zip(pseudo).zip(first..) {
-            if (t, p) != last {
-                each(start..at, last.0, last.1);
-                (start, last) = (at, (t, p));
-            }
-        }
-    }
-    each(start..n, last.0, last.1);
+/// Place of a pair in a table of all pairs.
+pub(super) fn index(truth: u8, pseudo: u8) -> usize {
+    usize::from(u16::from_be_bytes([truth, pseudo]))
 }
 
 #[cfg(test)]

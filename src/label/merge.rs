@@ -8,7 +8,7 @@ use ndarray::Array2;
 use serde_json::{Value, json};
 
 use super::LabelSpace;
-use super::confusion::Confusion;
+use super::confusion::{Confusion, index};
 use super::remap::target;
 use super::table::{TableError, line_error, read_text};
 use crate::sample::{Confidence, IGNORE, Semantics};
@@ -236,10 +236,6 @@ pub struct Side<'a> {
     pub labels: &'a Semantics,
     /// How sure they are; `None` = certain. Of the same size.
     pub confidence: Option<&'a Confidence>,
-}
-
-fn index(truth: u8, pseudo: u8) -> usize {
-    usize::from(u16::from_be_bytes([truth, pseudo]))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod merge;
 pub mod nyu;
 mod remap;
 mod report;
+mod runs;
 mod space;
 mod table;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView2};
 
 use super::LabelSpace;
+use super::runs::try_each_run;
 use super::table::{TableError, line_error, read_text};
 use crate::sample::{IGNORE, Semantics};
 
@@ -20,9 +21,6 @@ pub struct Remap {
 }
 
 const UNLISTED: u16 = u16::MAX;
-
-/// Ids that are compared at once.
-const BLOCK: usize = 32;
 
 /// A source holds a class id that its table does not list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -175,25 +173,12 @@ impl Remap {
         let rows = ids.as_standard_layout();
         let ids = rows.as_slice().unwrap_or_default();
         let mut plane = Array2::from_elem(rows.raw_dim(), IGNORE);
-        // Neighbours are mostly of one class: whole blocks of the last one are not looked up.
-        let mut last: Option<(u16, u8)> = None;
         let out = plane.as_slice_mut().unwrap_or_default();
-        for (out, ids) in out.chunks_mut(BLOCK).zip(ids.chunks(BLOCK)) {
-            if let Some((id, target)) = last
-                && ids.iter().fold(0, |all, &other| all | (other ^ id)) == 0
-            {
-                out.fill(target);
-                continue;
-            }
-            for (out, &id) in out.iter_mut().zip(ids) {
-                let target = match last {
-                    Some((before, target)) if before == id => target,
-                    _ => self.id(id.into())?,
-                };
-                last = Some((id, target));
-                *out = target;
-            }
-        }
+        try_each_run([ids], |run| {
+            let target = self.id(ids[run.start].into())?;
+            out[run].fill(target);
+            Ok(())
+        })?;
         Ok(Semantics::new(plane))
     }
 
