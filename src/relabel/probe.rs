@@ -1,5 +1,7 @@
 //! A look at a few maps before anything is written: which base they have, and whether they fit their pictures.
 
+use rayon::prelude::*;
+
 use crate::label::Confusion;
 use crate::sample::{IGNORE, Semantics};
 use crate::source::SourceError;
@@ -26,10 +28,11 @@ pub(super) fn look(maps: &Maps<'_>) -> Result<Found, SourceError> {
     let probes = (0..n).map(|i| rows[i * rows.len() / n]);
     let given = maps.options_given().base;
     let root = maps.options_given().root.display();
+    let files: Vec<(usize, &str)> = probes.filter_map(|row| Some((row, maps.file(row)?))).collect();
+    let decoded: Vec<_> = files.par_iter().map(|(_, file)| maps.decode(file)).collect();
     let mut read: Vec<(usize, &str, LabelMap)> = Vec::new();
-    for row in probes {
-        let Some(file) = maps.file(row) else { continue };
-        let Ok(map) = maps.decode(file) else { continue };
+    for ((row, file), map) in files.into_iter().zip(decoded) {
+        let Ok(map) = map else { continue };
         if let Some(proof) = disproof(&map, given, file) {
             return Err(SourceError::Usage(format!("{root}: {proof}")));
         }
@@ -53,32 +56,56 @@ pub(super) fn look(maps: &Maps<'_>) -> Result<Found, SourceError> {
 
 const ROAD: u16 = 6;
 
+/// How a map agrees with the ground truth: as it is, mirrored, and under the other base.
+struct Compared {
+    as_is: Confusion,
+    mirrored: Confusion,
+    shifted: Option<Confusion>,
+}
+
+impl Compared {
+    /// `None` when the map does not lie on its sample.
+    fn of(maps: &Maps<'_>, truth: &Semantics, (row, file, map): &(usize, &str, LabelMap), base: Base) -> Option<Self> {
+        let labels = |base| maps.labels_of(*row, file, map, base).ok();
+        let as_is = labels(base)?;
+        Some(Self {
+            mirrored: compare(truth, &as_is.mirror()),
+            as_is: compare(truth, &as_is),
+            shifted: map.base.is_none().then(|| labels(other(base))).flatten().map(|labels| compare(truth, &labels)),
+        })
+    }
+}
+
+const fn other(base: Base) -> Base {
+    match base {
+        Base::Zero => Base::One,
+        Base::One => Base::Zero,
+    }
+}
+
 /// Compares the maps with the ground truth as they are, under the other base, and mirrored.
 fn agreement(maps: &Maps<'_>, read: &[(usize, &str, LabelMap)], base: Base) -> Option<String> {
-    let mut reader = maps.parent().reader().ok()?;
-    let other = if base == Base::Zero { Base::One } else { Base::Zero };
-    let (mut as_is, mut shifted, mut mirrored) = (Vec::new(), Vec::new(), Vec::new());
-    for (row, file, map) in read {
-        let truth = reader.semantics(*row).ok()??;
-        let Ok(labels) = maps.labels_of(*row, file, map, base) else { continue };
-        as_is.push(compare(&truth, &labels));
-        mirrored.push(compare(&truth, &labels.mirror()));
-        if map.base.is_none() {
-            shifted.extend(maps.labels_of(*row, file, map, other).ok().map(|labels| compare(&truth, &labels)));
-        }
-    }
-    let share = share(&as_is)?;
+    let compared = read.par_iter().map_init(
+        || maps.parent().reader().ok(),
+        |reader, map| {
+            let truth = reader.as_mut()?.semantics(map.0).ok()??;
+            Some(Compared::of(maps, &truth, map, base))
+        },
+    );
+    // One truth that cannot be read, and nothing is said.
+    let compared: Vec<Compared> = compared.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+    let share = share(compared.iter().map(|c| &c.as_is))?;
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
-    let better = |found: &[Confusion]| self::share(found).filter(|&s| s > share + CLEARLY);
-    if let Some(better) = better(&shifted) {
-        let number = if other == Base::Zero { 0 } else { 1 };
+    let clearly = |found: Option<f64>| found.filter(|&s| s > share + CLEARLY);
+    if let Some(better) = clearly(self::share(compared.iter().filter_map(|c| c.shifted.as_ref()))) {
+        let number = if base == Base::Zero { 1 } else { 0 };
         return Some(format!(
             "the maps agree with the ground truth on {} of the pixels, with --base {number} on {}: is the base wrong?",
             percent(share),
             percent(better)
         ));
     }
-    let better = better(&mirrored)?;
+    let better = clearly(self::share(compared.iter().map(|c| &c.mirrored)))?;
     let (now, then) = if maps.options_given().mirror { ("with", "without") } else { ("without", "with") };
     Some(format!(
         "{now} --mirror the maps agree with the ground truth on {} of the pixels, {then} it on {}",
@@ -93,7 +120,7 @@ fn compare(truth: &Semantics, labels: &Semantics) -> Confusion {
 }
 
 /// Of the pixels that both label, the share on which they agree; `None` when these are too few.
-fn share(found: &[Confusion]) -> Option<f64> {
+fn share<'a>(found: impl IntoIterator<Item = &'a Confusion>) -> Option<f64> {
     let both = |(t, p, _): &(u8, u8, u64)| *t != IGNORE && *p != IGNORE;
     let sum = Confusion::sum(found);
     let n: u64 = sum.pairs().filter(both).map(|(.., n)| n).sum();
