@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::thread;
 
 /// Reads a whole file of at most `limit` bytes.
 ///
@@ -12,6 +13,7 @@ use std::path::Path;
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(file.metadata()?.len().min(limit)).unwrap_or(0))?;
     // One byte more than allowed: the file may grow while it is read.
     if file.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64 > limit {
         let reason = format!("expected at most {limit} bytes, found more");
@@ -51,15 +53,45 @@ pub(crate) fn partial_suffix() -> String {
 
 /// As [`write_atomically`], but the unfinished file lies in `scratch`, on the same file system.
 pub(crate) fn write_through(scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_then(scratch, path, bytes, File::sync_all)
+}
+
+/// As [`write_through`], but when it reaches the disk is left to the system: whole after a kill, perhaps not after a
+/// power failure. For files that are checked before they are trusted, or synced later by [`sync`].
+pub(crate) fn write_whole(scratch: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_then(scratch, path, bytes, |_| Ok(()))
+}
+
+fn write_then(
+    scratch: &Path,
+    path: &Path,
+    bytes: &[u8],
+    finish: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let partial = scratch.join(format!("{name}.{}", partial_suffix()));
     let result = File::create(&partial)
-        .and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()))
+        .and_then(|mut f| f.write_all(bytes).and_then(|()| finish(&f)))
         .and_then(|()| fs::rename(&partial, path));
     if result.is_err() {
         let _ = fs::remove_file(&partial);
     }
     result
+}
+
+/// Brings files to the disk, all at once: the disk takes hardly longer for several than for one.
+///
+/// # Errors
+/// The first of the system's.
+pub(crate) fn sync<'f>(files: impl IntoIterator<Item = &'f File>) -> io::Result<()> {
+    thread::scope(|scope| {
+        let start = |file: &'f File| (file, thread::Builder::new().spawn_scoped(scope, move || file.sync_all()));
+        let started: Vec<_> = files.into_iter().map(start).collect();
+        started.into_iter().try_for_each(|(file, thread)| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that synced a file died"))),
+            Err(_) => file.sync_all(), // no thread is to be had
+        })
+    })
 }
 
 #[cfg(test)]

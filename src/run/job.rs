@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::shared::Shared;
-use super::workspace::{Made, Workspace};
+use super::workspace::{Finished, Made, Workspace};
 use super::{Outcome, Progress, RunError, RunOptions, in_order_with};
 use crate::shard::{Array, Record, ShardWriter, Spec};
 
@@ -41,9 +41,8 @@ pub(super) fn execute<R: Rows>(
     if workspace.is_complete()? {
         return workspace.outcome(spec, options.part, Made::default());
     }
-    let made = make_shards(rows, spec, &workspace, &pending, options, progress)?;
-    workspace.complete(spec)?;
-    workspace.outcome(spec, options.part, made)
+    let (made, finished) = make_shards(rows, spec, &workspace, &pending, options, progress)?;
+    workspace.finish(spec, options.part, made, finished)
 }
 
 fn make_shards<R: Rows>(
@@ -53,12 +52,13 @@ fn make_shards<R: Rows>(
     shards: &[usize],
     options: &RunOptions,
     progress: &dyn Progress,
-) -> Result<Made, RunError> {
+) -> Result<(Made, Finished), RunError> {
     let rows: Vec<usize> = shards.iter().flat_map(|&s| spec.rows(s)).collect();
     let responsible = (0..spec.n_shards()).filter(|&s| options.part.has(s)).map(|s| spec.rows(s).len()).sum::<usize>();
     progress.begin(responsible, responsible - rows.len());
     let mut open: Option<(ShardWriter, Vec<Record>)> = None;
     let mut made = Made { n_rows: rows.len(), ..Made::default() };
+    let mut finished = Finished::new();
     let consume = |row: usize, result: Result<Row, RunError>| {
         let (record, chunks) = result?;
         if options.strict
@@ -80,6 +80,7 @@ fn make_shards<R: Rows>(
                 made = made.plus(shared.bring(workspace, spec, shard, &records)?);
             }
             workspace.journal(shard, &records)?;
+            finished.insert(shard, records);
         } else {
             open = Some((writer, records));
         }
@@ -87,7 +88,7 @@ fn make_shards<R: Rows>(
     };
     in_order_with(options.threads, &rows, || source.state(), |state, row| source.make(state, row), consume)?;
     progress.finish();
-    Ok(made)
+    Ok((made, finished))
 }
 
 /// The folder without links and dots, as far as it exists.

@@ -1,11 +1,12 @@
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::{Outcome, Part, Quarantined, RunError};
-use crate::file::{read_bounded, write_through};
+use crate::file::{read_bounded, sync, write_through, write_whole};
 use crate::sample::Invalid;
 use crate::shard::{
     Array, Record, Set, SetError, ShardWriter, SharedFiles, Spec, fingerprint, read_records, write_records,
@@ -13,6 +14,7 @@ use crate::shard::{
 
 /// Holds the journal and unfinished files until the set is complete.
 const SCRATCH: &str = ".run";
+const RECORDS: &str = "samples.jsonl";
 const MAX_JOURNAL: u64 = 1 << 30;
 
 /// What one run has made.
@@ -32,6 +34,9 @@ impl Made {
         }
     }
 }
+
+/// The records of finished shards, by shard.
+pub(super) type Finished = BTreeMap<usize, Vec<Record>>;
 
 /// The folder of a set while it is made: `zarr.json` with `complete: false`, finished shards, and below `.run` one
 /// journal file a finished shard (the lines of `samples.jsonl` for its rows) beside what is being written.
@@ -67,7 +72,7 @@ impl Workspace {
         // Another part may have begun the set and been stopped before its last array.
         for array in spec.arrays() {
             let metadata = array.metadata(spec.n_samples, spec.samples_per_shard);
-            write_json(root, &format!("{}/zarr.json", array.field), &metadata)?;
+            write_json(root, &array_json(&array), &metadata, write_whole)?;
         }
         let journal = root.join(SCRATCH).join("journal");
         fs::create_dir_all(&journal).map_err(|e| RunError::io((journal, e)))?;
@@ -108,11 +113,12 @@ impl Workspace {
         ShardWriter::begin(&self.root, &self.scratch(), arrays, shard, spec.samples_per_shard).map_err(RunError::io)
     }
 
-    /// Notes that a shard is finished. Comes after its files have their names.
+    /// Notes that a shard is finished. Comes after its files are on the disk and have their names. The note itself is
+    /// not waited for: one that a power failure has torn counts as none.
     pub(super) fn journal(&self, shard: usize, records: &[Record]) -> Result<(), RunError> {
         let path = self.journal_path(shard);
         let lines = write_records(records).map_err(|e| RunError::Plan(e.to_string()))?;
-        write_through(&self.root.join(SCRATCH), &path, &lines).map_err(|e| RunError::io((path, e)))
+        write_whole(&self.root.join(SCRATCH), &path, &lines).map_err(|e| RunError::io((path, e)))
     }
 
     fn read_journal(&self, spec: &Spec, shard: usize) -> Result<Vec<Record>, String> {
@@ -122,13 +128,39 @@ impl Workspace {
         if records.len() == rows.len() { Ok(records) } else { Err("too few lines".into()) }
     }
 
-    /// Completes the set when no shard is missing. Several parts may do so at once: they write equal bytes.
-    pub(super) fn complete(&self, spec: &Spec) -> Result<(), RunError> {
-        let journals: Result<Vec<_>, _> = (0..spec.n_shards()).map(|s| self.read_journal(spec, s)).collect();
-        let Ok(journals) = journals else {
-            return Ok(()); // another part's work, or another part has just completed the set
-        };
-        let result = self.write_end(spec, &journals.concat());
+    /// Completes the set when no shard is missing, and says what is there now, seen from one part. `finished` are the
+    /// records of the shards that this run has made; those of the others are in their journals.
+    pub(super) fn finish(
+        &self,
+        spec: &Spec,
+        part: Part,
+        made: Made,
+        mut finished: Finished,
+    ) -> Result<Outcome, RunError> {
+        for shard in 0..spec.n_shards() {
+            if !finished.contains_key(&shard)
+                && let Ok(records) = self.read_journal(spec, shard)
+            {
+                finished.insert(shard, records);
+            }
+        }
+        let n_missing = spec.n_shards() - finished.len();
+        let records: Vec<Record> = finished.into_values().flatten().collect();
+        if n_missing == 0 {
+            let fingerprint = fingerprint(&records);
+            self.complete(spec, &records, &fingerprint)?;
+            return Ok(outcome(spec, part, made, &records, Ok(fingerprint)));
+        }
+        // Journals vanish when another part completes the set.
+        if self.is_complete()? {
+            return self.outcome(spec, part, made);
+        }
+        Ok(outcome(spec, part, made, &records, Err(n_missing)))
+    }
+
+    /// Several parts may do so at once: they write equal bytes.
+    fn complete(&self, spec: &Spec, records: &[Record], fingerprint: &str) -> Result<(), RunError> {
+        let result = self.write_end(spec, records, fingerprint);
         // The part that was faster removes the scratch folder under the hands of the slower one.
         match result {
             Err(_) if self.is_complete().is_ok_and(|complete| complete) => Ok(()),
@@ -136,41 +168,47 @@ impl Workspace {
         }
     }
 
-    fn write_end(&self, spec: &Spec, records: &[Record]) -> Result<(), RunError> {
+    fn write_end(&self, spec: &Spec, records: &[Record], fingerprint: &str) -> Result<(), RunError> {
         let lines = write_records(records).map_err(|e| RunError::Plan(e.to_string()))?;
-        let path = self.root.join("samples.jsonl");
-        write_through(&self.root.join(SCRATCH), &path, &lines).map_err(|e| RunError::io((path, e)))?;
-        write_json(&self.root, "zarr.json", &spec.group_metadata(Some(&fingerprint(records))))?;
+        let path = self.root.join(RECORDS);
+        write_whole(&self.root.join(SCRATCH), &path, &lines).map_err(|e| RunError::io((path, e)))?;
+        self.sync_metadata(spec).map_err(|e| RunError::io((self.root.clone(), e)))?;
+        write_json(&self.root, "zarr.json", &spec.group_metadata(Some(fingerprint)), write_through)?;
         remove_folder(&self.root.join(SCRATCH))
     }
 
-    /// What is there now, seen from one part.
+    /// Brings what stands beside the shards to the disk; before the set is called complete.
+    fn sync_metadata(&self, spec: &Spec) -> io::Result<()> {
+        let names = spec.arrays().iter().map(array_json).chain([RECORDS.to_owned()]).collect::<Vec<_>>();
+        let files = names.iter().map(|name| File::open(self.root.join(name))).collect::<io::Result<Vec<_>>>()?;
+        sync(&files)
+    }
+
+    /// The complete set, seen from one part.
     pub(super) fn outcome(&self, spec: &Spec, part: Part, made: Made) -> Result<Outcome, RunError> {
-        let (records, fingerprint, n_shards_missing) = if self.is_complete()? {
-            let set = Set::open(&self.root)?;
-            (set.records().to_vec(), Some(set.fingerprint().to_owned()), 0)
-        } else {
-            let journals: Vec<_> = (0..spec.n_shards()).map(|s| self.read_journal(spec, s)).collect();
-            let missing = journals.iter().filter(|j| j.is_err()).count();
-            (journals.into_iter().flatten().flatten().collect(), None, missing)
-        };
-        let mine = || records.iter().filter(|r| part.has(r.row / spec.samples_per_shard));
-        let quarantined = mine()
-            .filter_map(|r| {
-                let fault = r.quarantined.clone()?;
-                Some(Quarantined { row: r.row, key: r.entry.key.clone(), fault })
-            })
-            .collect();
-        Ok(Outcome {
-            n_samples: spec.n_samples,
-            n_made: made.n_rows,
-            quarantined,
-            invalid_depth: mine().filter_map(|r| r.invalid_depth).fold(Invalid::default(), Invalid::plus),
-            bytes_written: made.bytes,
-            shared_files: made.shared,
-            n_shards_missing,
-            fingerprint,
+        let set = Set::open(&self.root)?;
+        Ok(outcome(spec, part, made, set.records(), Ok(set.fingerprint().to_owned())))
+    }
+}
+
+/// What there is, seen from one part; with the fingerprint of the complete set or the number of missing shards.
+fn outcome(spec: &Spec, part: Part, made: Made, records: &[Record], complete: Result<String, usize>) -> Outcome {
+    let mine = || records.iter().filter(|r| part.has(r.row / spec.samples_per_shard));
+    let quarantined = mine()
+        .filter_map(|r| {
+            let fault = r.quarantined.clone()?;
+            Some(Quarantined { row: r.row, key: r.entry.key.clone(), fault })
         })
+        .collect();
+    Outcome {
+        n_samples: spec.n_samples,
+        n_made: made.n_rows,
+        quarantined,
+        invalid_depth: mine().filter_map(|r| r.invalid_depth).fold(Invalid::default(), Invalid::plus),
+        bytes_written: made.bytes,
+        shared_files: made.shared,
+        n_shards_missing: complete.as_ref().err().copied().unwrap_or_default(),
+        fingerprint: complete.ok(),
     }
 }
 
@@ -188,7 +226,11 @@ fn begin(root: &Path, spec: &Spec) -> Result<(), RunError> {
         return Err(RunError::Occupied { path: root.to_owned(), reason });
     }
     fs::create_dir_all(root.join(SCRATCH)).map_err(io)?;
-    write_json(root, "zarr.json", &spec.group_metadata(None))
+    write_json(root, "zarr.json", &spec.group_metadata(None), write_through)
+}
+
+fn array_json(array: &Array) -> String {
+    format!("{}/zarr.json", array.field)
 }
 
 fn is_beginning(name: &str) -> bool {
@@ -196,7 +238,12 @@ fn is_beginning(name: &str) -> bool {
 }
 
 /// Writes `name` below `root` unless it says the same already.
-fn write_json(root: &Path, name: &str, json: &Value) -> Result<(), RunError> {
+fn write_json(
+    root: &Path,
+    name: &str,
+    json: &Value,
+    write: impl FnOnce(&Path, &Path, &[u8]) -> io::Result<()>,
+) -> Result<(), RunError> {
     let path = root.join(name);
     let text = format!("{json:#}\n");
     if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
@@ -205,7 +252,7 @@ fn write_json(root: &Path, name: &str, json: &Value) -> Result<(), RunError> {
     let scratch = root.join(SCRATCH);
     let folder = path.parent().unwrap_or(root);
     let folders = fs::create_dir_all(&scratch).and_then(|()| fs::create_dir_all(folder));
-    folders.and_then(|()| write_through(&scratch, &path, text.as_bytes())).map_err(|e| RunError::io((path, e)))
+    folders.and_then(|()| write(&scratch, &path, text.as_bytes())).map_err(|e| RunError::io((path, e)))
 }
 
 /// Deletes a set, complete or not, and nothing else.

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::array::Array;
 use super::container::Index;
-use crate::file::partial_suffix;
+use crate::file::{partial_suffix, sync};
 
 /// Writes the files of one shard of every array, row by row, under temporary names; they get their own names when
 /// all are whole and on the disk.
 pub struct ShardWriter {
     parts: Vec<Part>,
+    scratch: PathBuf,
     samples_per_shard: usize,
 }
 
@@ -33,7 +34,7 @@ impl ShardWriter {
         shard: usize,
         samples_per_shard: usize,
     ) -> Result<Self, (PathBuf, io::Error)> {
-        let mut writer = Self { parts: Vec::new(), samples_per_shard };
+        let mut writer = Self { parts: Vec::new(), scratch: scratch.to_owned(), samples_per_shard };
         for array in arrays {
             let target = root.join(array.shard_path(shard));
             let temporary = scratch.join(format!("{}-{shard}.{}", array.field, partial_suffix()));
@@ -69,6 +70,7 @@ impl ShardWriter {
         for part in &mut self.parts {
             written += part.close(self.samples_per_shard).map_err(|e| (part.target.clone(), e))?;
         }
+        sync(self.parts.iter().map(|p| p.file.get_ref())).map_err(|e| (self.scratch.clone(), e))?;
         for part in &self.parts {
             fs::rename(&part.temporary, &part.target).map_err(|e| (part.target.clone(), e))?;
         }
@@ -101,7 +103,6 @@ impl Part {
         let index = self.index.to_bytes(n);
         self.file.write_all(&index)?;
         self.file.flush()?;
-        self.file.get_ref().sync_all()?;
         Ok(self.offset + index.len() as u64)
     }
 }
