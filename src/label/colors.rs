@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::table::{TableError, line_error, read_text};
+use super::table::{self, TableError};
 use super::{ade20k, cityscapes};
 use crate::sample::IGNORE;
 
@@ -64,9 +64,7 @@ impl ColorTable {
     /// # Errors
     /// When the file cannot be read, or names the line that is wrong: not four numbers, out of range, a colour twice.
     pub fn from_csv(path: impl AsRef<Path>) -> Result<Self, TableError> {
-        let path = path.as_ref();
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        Self::parse(&name, &read_text(path)?)
+        table::read(path.as_ref(), Self::parse)
     }
 
     /// As [`from_csv`](Self::from_csv), from the text of a table called `name`.
@@ -74,22 +72,12 @@ impl ColorTable {
     /// # Errors
     /// As there.
     pub fn parse(name: &str, text: &str) -> Result<Self, TableError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .comment(Some(b'#'))
-            .trim(csv::Trim::All)
-            .from_reader(text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes());
         let mut ids = BTreeMap::new();
-        for (i, row) in reader.records().enumerate() {
-            let row = row.map_err(|e| line_error(name, i as u64 + 1, e))?;
-            let line = row.position().map_or(i as u64 + 1, csv::Position::line);
-            let wrong = |reason: String| line_error(name, line, reason);
-            let cells: Vec<&str> = row.iter().collect();
-            let &[r, g, b, id] = cells.as_slice() else {
-                return Err(wrong(format!("expected four columns, red, green, blue and id, found {}", row.len())));
-            };
-            if i == 0 && r.parse::<f64>().is_err() {
+        for line in table::lines(name, text) {
+            let line = line?;
+            let wrong = |reason: String| line.wrong(reason);
+            let [r, g, b, id] = line.cells("four columns, red, green, blue and id")?;
+            if line.is_first && r.parse::<f64>().is_err() {
                 continue;
             }
             let channel = |cell: &str| {

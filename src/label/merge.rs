@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::LabelSpace;
 use super::confusion::{Confusion, index};
 use super::remap::target;
-use super::table::{TableError, line_error, read_text};
+use super::table::{self, TableError};
 use crate::sample::{Confidence, IGNORE, Semantics};
 
 /// Which label a pixel gets. Where only one of the two is there, it is taken, except under [`Agree`](Self::Agree).
@@ -88,8 +88,7 @@ impl Overrides {
     /// # Errors
     /// The file cannot be read, or the line that is wrong: not three columns, no such class or rule, a pair twice.
     pub fn from_csv(path: &Path) -> Result<Self, TableError> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        Self::parse(&name, &read_text(path)?)
+        table::read(path, Self::parse)
     }
 
     /// As [`from_csv`](Self::from_csv), from the text of a table called `name`.
@@ -97,24 +96,14 @@ impl Overrides {
     /// # Errors
     /// As there.
     pub fn parse(name: &str, text: &str) -> Result<Self, TableError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .comment(Some(b'#'))
-            .trim(csv::Trim::All)
-            .from_reader(text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes());
         let mut lines: Vec<Override> = Vec::new();
-        for (i, row) in reader.records().enumerate() {
-            let row = row.map_err(|e| line_error(name, i as u64 + 1, e))?;
-            let line = row.position().map_or(i as u64 + 1, csv::Position::line);
-            let wrong = |reason: String| line_error(name, line, reason);
-            let (Some(truth), Some(pseudo), Some(prefer), 3) = (row.get(0), row.get(1), row.get(2), row.len()) else {
-                let n = row.len();
-                return Err(wrong(format!("expected three columns, ground truth, pseudo label and rule, found {n}")));
-            };
+        for line in table::lines(name, text) {
+            let line = line?;
+            let wrong = |reason: String| line.wrong(reason);
+            let [truth, pseudo, prefer] = line.cells("three columns, ground truth, pseudo label and rule")?;
             let prefer = match prefer.parse() {
                 Ok(prefer) => prefer,
-                Err(_) if i == 0 => continue,
+                Err(_) if line.is_first => continue,
                 Err(error) => return Err(wrong(error)),
             };
             let class = |cell: &str| match cell {

@@ -41,12 +41,50 @@ pub enum TableError {
     },
 }
 
-/// The text of a table file: bounded, and UTF-8.
-pub(super) fn read_text(path: &Path) -> Result<String, TableError> {
+/// Reads a table of the user's own: `parse` gets the name of the file and its text, which is bounded, and UTF-8.
+pub(super) fn read<T>(path: &Path, parse: impl FnOnce(&str, &str) -> Result<T, TableError>) -> Result<T, TableError> {
     let io = |source| TableError::Io { path: path.to_owned(), source };
     let bytes = read_bounded(path, MAX_BYTES).map_err(io)?;
     let wrong = |reason: String| TableError::Table { table: path.display().to_string(), reason };
-    String::from_utf8(bytes).map_err(|e| wrong(format!("expected UTF-8 text: {e}")))
+    let text = String::from_utf8(bytes).map_err(|e| wrong(format!("expected UTF-8 text: {e}")))?;
+    parse(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(), &text)
+}
+
+/// A row of a table of the user's own.
+pub(super) struct Line<'a> {
+    table: &'a str,
+    number: u64,
+    cells: csv::StringRecord,
+    /// The first row may be a header: that of the columns' names.
+    pub(super) is_first: bool,
+}
+
+impl Line<'_> {
+    /// Its cells, `meaning` in words.
+    pub(super) fn cells<const N: usize>(&self, meaning: &str) -> Result<[&str; N], TableError> {
+        let cells: Vec<&str> = self.cells.iter().collect();
+        cells.try_into().map_err(|_| self.wrong(format!("expected {meaning}, found {}", self.cells.len())))
+    }
+
+    /// That something is wrong with it.
+    pub(super) fn wrong(&self, reason: impl std::fmt::Display) -> TableError {
+        line_error(self.table, self.number, reason)
+    }
+}
+
+/// The rows of a table of the user's own, which need have no header: cells are trimmed, lines that begin with `#` skipped.
+pub(super) fn lines<'a>(table: &'a str, text: &'a str) -> impl Iterator<Item = Result<Line<'a>, TableError>> {
+    let reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .comment(Some(b'#'))
+        .trim(csv::Trim::All)
+        .from_reader(text.strip_prefix('\u{feff}').unwrap_or(text).as_bytes());
+    reader.into_records().zip(1..).map(move |(cells, count)| {
+        let cells = cells.map_err(|e| line_error(table, count, e))?;
+        let number = cells.position().map_or(count, csv::Position::line);
+        Ok(Line { table, number, cells, is_first: count == 1 })
+    })
 }
 
 /// The rows of a table with a header line, by the names of its columns.
@@ -105,6 +143,16 @@ mod tests {
     fn a_broken_row_names_its_line() {
         let error = rows::<Row>("t", "id\n1\nx\n").unwrap_err();
         assert!(error.to_string().starts_with("t: line 3: "), "{error}");
+    }
+
+    #[test]
+    fn tables_of_the_user_are_read_leniently_and_blamed_by_line() {
+        let text = "\u{feff}a,b\n 1 ,2\n3\n# remark\n";
+        let found: Vec<_> = lines("t", text).map(Result::unwrap).collect();
+        assert_eq!(found.iter().map(|line| line.is_first).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(found[1].cells::<2>("two columns").unwrap(), ["1", "2"]);
+        let error = found[2].cells::<2>("two columns, a and b").unwrap_err();
+        assert_eq!(error.to_string(), "t: line 3: expected two columns, a and b, found 1");
     }
 
     #[test]

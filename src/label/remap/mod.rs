@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::LabelSpace;
 use super::runs::try_each_run;
-use super::table::{TableError, line_error, read_text};
+use super::table::{self, TableError};
 use crate::sample::{IGNORE, Semantics};
 
 /// Carries the class ids of a source into a [`LabelSpace`]; ids without a class there become 255, *ignore*.
@@ -65,9 +65,7 @@ impl Remap {
     /// When the file cannot be read, or names the line that is wrong: not two columns, not an id, a source id twice,
     /// no such class.
     pub fn from_csv(path: impl AsRef<Path>, space: LabelSpace) -> Result<Self, TableError> {
-        let path = path.as_ref();
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        Self::parse(&name, &read_text(path)?, space)
+        table::read(path.as_ref(), |name, text| Self::parse(name, text, space))
     }
 
     /// As [`from_csv`](Self::from_csv), from the text of a table called `name`.
@@ -75,23 +73,13 @@ impl Remap {
     /// # Errors
     /// As there.
     pub fn parse(name: &str, text: &str, space: LabelSpace) -> Result<Self, TableError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .comment(Some(b'#'))
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
         let mut remap = Self::of_list(name, space, &[]);
-        for (i, row) in reader.records().enumerate() {
-            let row = row.map_err(|e| line_error(name, i as u64 + 1, e))?;
-            let line = row.position().map_or(i as u64 + 1, csv::Position::line);
-            let wrong = |reason: String| line_error(name, line, reason);
-            let (Some(from), Some(to), 2) = (row.get(0), row.get(1), row.len()) else {
-                return Err(wrong(format!("expected two columns, source id and class, found {}", row.len())));
-            };
+        for line in table::lines(name, text) {
+            let line = line?;
+            let wrong = |reason: String| line.wrong(reason);
+            let [from, to] = line.cells("two columns, source id and class")?;
             let Ok(id) = from.parse::<u32>() else {
-                if i == 0 {
+                if line.is_first {
                     continue;
                 }
                 return Err(wrong(format!("expected a source id, found `{from}`")));
