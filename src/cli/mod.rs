@@ -8,7 +8,10 @@ mod prep;
 #[cfg(feature = "train")]
 mod train;
 
+use std::process::ExitCode;
+
 pub use exit::Exit;
+use output::Output;
 #[cfg(feature = "prep")]
 pub use prep::sdprep;
 #[cfg(feature = "train")]
@@ -26,4 +29,22 @@ struct Common {
     /// Threads that work [default: all cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Common options")]
     threads: Option<u16>,
+}
+
+/// A program: parses the arguments of this process, and runs what they ask for.
+fn run<A: clap::Parser>(
+    program: &str,
+    common: impl FnOnce(&A) -> Common,
+    dispatch: impl FnOnce(A, &Output) -> anyhow::Result<Exit>,
+) -> ExitCode {
+    let arguments = match A::try_parse() {
+        Ok(arguments) => arguments,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let output = Output::new(common(&arguments));
+    output.use_threads();
+    exit::of(program, dispatch(arguments, &output)).into()
 }

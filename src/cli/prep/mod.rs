@@ -23,7 +23,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::Common;
-use super::exit::{self, Exit};
+use super::exit::Exit;
 use super::output::Output;
 
 /// Prepares depth + semantics data: converts NYUv2, KITTI and your own RGB-D folders into sharded Zarr tensors,
@@ -95,16 +95,7 @@ enum Command {
 /// Runs `sdprep` on the arguments of this process.
 #[must_use]
 pub fn sdprep() -> ExitCode {
-    let arguments = match Sdprep::try_parse() {
-        Ok(arguments) => arguments,
-        Err(e) => {
-            let _ = e.print();
-            return if e.use_stderr() { Exit::Usage } else { Exit::Done }.into();
-        }
-    };
-    let output = Output::new(arguments.common);
-    output.use_threads();
-    exit::of("sdprep", dispatch(arguments.command, &output)).into()
+    super::run("sdprep", |arguments: &Sdprep| arguments.common, |arguments, output| dispatch(arguments.command, output))
 }
 
 /// Every program there is.

@@ -16,7 +16,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use super::Common;
-use super::exit::{self, Exit};
+use super::exit::Exit;
 use super::output::Output;
 
 /// Trains depth + semantics networks on prepared sets, and evaluates them.
@@ -56,16 +56,7 @@ enum Command {
 /// Runs `sdtrain` on the arguments of this process.
 #[must_use]
 pub fn sdtrain() -> ExitCode {
-    let arguments = match Sdtrain::try_parse() {
-        Ok(arguments) => arguments,
-        Err(e) => {
-            let _ = e.print();
-            return if e.use_stderr() { Exit::Usage } else { Exit::Done }.into();
-        }
-    };
-    let output = Output::new(arguments.common);
-    output.use_threads();
-    exit::of("sdtrain", dispatch(arguments, &output)).into()
+    super::run("sdtrain", |arguments: &Sdtrain| arguments.common, dispatch)
 }
 
 fn dispatch(arguments: Sdtrain, output: &Output) -> Result<Exit> {
