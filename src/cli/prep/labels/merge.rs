@@ -3,18 +3,17 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use super::container::ContainerArgs;
 use super::report::{Drawn, tell};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::prep::colors::ColorArgs;
 use crate::cli::prep::picture::set_name;
 use crate::cli::prep::run::{MakeArgs, fraction};
 use crate::label::{Merge, Overrides, Prefer};
 use crate::relabel::{Join, JoinBy, MapOptions, Maps, Merging, MissingMaps, Pseudo};
-use crate::sample::Size;
 use crate::shard::Set;
 use crate::source::folder::Pattern;
-use crate::source::label_map::{Base, ColorCode, Container};
+use crate::source::label_map::{Base, ColorCode};
 
 /// Merge a teacher's label maps with the labels of a set
 ///
@@ -57,14 +56,8 @@ struct MapArgs {
     /// The maps were made for left-right mirrored pictures; turn them back
     #[arg(long)]
     mirror: bool,
-    /// The maps are headerless bytes of this size
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
-    raw_size: Option<Size>,
-    /// The array to take from npz files that hold several maps
-    #[arg(long, value_name = "NAME")]
-    npz_key: Option<String>,
     #[command(flatten)]
-    colors: ColorArgs,
+    container: ContainerArgs,
     /// Samples without a map: refuse to begin, or keep their labels as they are
     #[arg(long, value_enum, default_value = "refuse", value_name = "WHAT")]
     missing: Missing,
@@ -111,13 +104,6 @@ fn base(text: &str) -> Result<Base, String> {
     }
 }
 
-/// `640x480`
-pub(super) fn size(text: &str) -> Result<Size, String> {
-    let size = text.split_once('x').and_then(|(w, h)| Some(Size::new(h.parse().ok()?, w.parse().ok()?)));
-    size.filter(|s| (1..=1 << 16).contains(&s.height) && (1..=1 << 16).contains(&s.width))
-        .ok_or_else(|| format!("expected WIDTHxHEIGHT such as 640x480, found {text:?}"))
-}
-
 fn share(text: &str) -> Result<f64, String> {
     fraction(text).and_then(|s| if (0.0..=1.0).contains(&s) { Ok(s) } else { Err("expected 0 to 1".to_owned()) })
 }
@@ -126,10 +112,10 @@ impl MapArgs {
     fn options(self) -> Result<MapOptions> {
         let by = self.pair;
         let options = MapOptions::new(self.pseudo, self.base);
-        let color = self.colors.code(ColorCode::default())?;
+        let container = self.container.container(ColorCode::default())?;
         Ok(MapOptions {
             join: Join { pattern: self.pattern, by },
-            container: Container { raw: self.raw_size, npz_key: self.npz_key, color },
+            container,
             mirror: self.mirror,
             missing: match self.missing {
                 Missing::Refuse => MissingMaps::Refuse,
@@ -171,18 +157,5 @@ impl Args {
             output.say(format_args!("{} maps belong to no sample", maps.n_unused()));
         }
         self.rules.run(&set, &maps, &self.make, output)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_width_and_height() {
-        assert_eq!(size("640x480"), Ok(Size::new(480, 640)));
-        for wrong in ["", "640", "0x3", "3x99999999", "ax3"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -1,3 +1,4 @@
+mod container;
 mod merge;
 mod remap;
 mod report;

@@ -2,18 +2,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::merge::size;
+use super::container::ContainerArgs;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::prep::colors::ColorArgs;
 use crate::cli::prep::picture::set_name;
 use crate::cli::prep::run::{MakeArgs, told_outcome};
 use crate::label::{LabelSpace, Remap};
 use crate::relabel::{Remapping, remap_folder};
-use crate::sample::Size;
 use crate::shard::Set;
 use crate::source::folder::LabelTable;
-use crate::source::label_map::Container;
 
 /// Carry class ids into another label space: of a set, or of a folder of label files
 ///
@@ -34,14 +31,8 @@ pub(in crate::cli::prep) struct Args {
     /// The classes they become: ade20k, nyu40, nyu13 or cityscapes (train ids)
     #[arg(long, value_name = "SPACE")]
     to: LabelSpace,
-    /// The files are headerless bytes of this size
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
-    raw_size: Option<Size>,
-    /// The array to take from npz files that hold several maps
-    #[arg(long, value_name = "NAME")]
-    npz_key: Option<String>,
     #[command(flatten)]
-    colors: ColorArgs,
+    container: ContainerArgs,
     #[command(flatten)]
     make: MakeArgs,
 }
@@ -75,8 +66,7 @@ impl Args {
         };
         let out: &Path = self.make.folder("files need a folder to go to: --out FOLDER")?;
         let remap = LabelTable::named_or_csv(from, self.to)?;
-        let color = self.colors.code(LabelTable::color_code(from))?;
-        let container = Container { raw: self.raw_size, npz_key: self.npz_key.clone(), color };
+        let container = self.container.container(LabelTable::color_code(from))?;
         let done = remap_folder(&self.input, out, &container, &remap, output.threads())?;
         for fault in &done.faults {
             output.say(format_args!("left out {fault}"));

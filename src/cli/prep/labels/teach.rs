@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::merge::{RuleArgs, size};
+use super::container::size;
+use super::merge::RuleArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::prep::run::MakeArgs;
