@@ -136,18 +136,8 @@ pub(super) fn protocol(name: &str, min: Option<f32>, cap: Option<f32>, median_sc
     Ok(protocol)
 }
 
-/// Evaluates, as text and as JSON.
-pub(super) fn report<D: Backend<f32>>(
-    network: &Dss<f32, D>,
-    sets: &[Set],
-    protocol: Protocol,
-) -> Result<(String, Value)> {
-    let rules = Rules { protocol, flip: None, score: None };
-    let evaluation = evaluate(network, sets, &rules, |_| ())?;
-    Ok((text(&rules.protocol, &evaluation), value(network, sets, &rules, &evaluation)))
-}
-
-fn text(protocol: &Protocol, found: &Evaluation) -> String {
+/// An evaluation in words.
+pub(super) fn text(protocol: &Protocol, found: &Evaluation) -> String {
     let mut text = depth_text(protocol, &found.full, &found.ranges);
     if let Some((space, scores)) = &found.semantics {
         text.push(semantics_text(*space, scores));
@@ -156,7 +146,7 @@ fn text(protocol: &Protocol, found: &Evaluation) -> String {
 }
 
 /// Everything that evaluation.md section 10 asks for.
-fn value<D: Backend<f32>>(network: &Dss<f32, D>, sets: &[Set], rules: &Rules, found: &Evaluation) -> Value {
+pub(super) fn value<D: Backend<f32>>(network: &Dss<f32, D>, sets: &[Set], rules: &Rules, found: &Evaluation) -> Value {
     let set = |set: &Set| {
         let spec = set.spec();
         json!({ "dataset": spec.dataset, "split": spec.split, "samples": set.rows().count(), "fingerprint": set.fingerprint() })

@@ -15,12 +15,12 @@ use crate::shard::{Set, find_sets};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
 use crate::train::device::{DeviceName, on_device};
-use crate::train::metric::Protocol;
+use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::mixing::Mixing;
 use crate::train::op::Backend;
 use crate::train::plan::{Plan, Usual};
 use crate::train::report::{Speed, StepReport};
-use crate::train::session::{BEST, Session, Told, Validation};
+use crate::train::session::{BEST, Session, Told, Validation, validation_rules};
 use crate::train::trainer::{LAST, Trainer};
 
 /// Trains a network. The same command again goes on where it was stopped.
@@ -81,7 +81,7 @@ impl Args {
         let best = serde_json::to_value(trainer.settings().best)?;
         let bar = output.steps(steps, trainer.step());
         let session = Session { folder: &self.out, data, validation: validation.as_ref(), stop: &stop };
-        session.run(&mut trainer, |told| match told {
+        let found = session.run(&mut trainer, |told| match told {
             Told::Step(report, speed) => {
                 report.skipped.iter().for_each(|reason| bar.say(output, format_args!("left out: {reason}")));
                 unread += report.skipped.len();
@@ -106,11 +106,7 @@ impl Args {
             return Ok(Exit::Findings);
         }
         let evaluation = match validation {
-            Some(data) => {
-                let d_max = trainer.network().config().d_max as f32;
-                let protocol = eval::protocol("full", None, Some(d_max), false)?;
-                Some(self.evaluate(&trainer, data.sets(), protocol)?)
-            }
+            Some(data) => Some(self.evaluation(&trainer, data.sets(), found)?),
             None => None,
         };
         let text = match (&evaluation, &last) {
@@ -249,13 +245,21 @@ impl Args {
         Ok(trainer)
     }
 
-    fn evaluate<D: Backend<f32>>(
+    /// What the finished network was evaluated to, in words and as JSON, which is written as well; a run that was finished before is
+    /// evaluated now.
+    fn evaluation<D: Backend<f32>>(
         &self,
         trainer: &Trainer<D>,
         sets: &[Set],
-        protocol: Protocol,
+        found: Option<Evaluation>,
     ) -> Result<(String, serde_json::Value)> {
-        let (text, value) = eval::report(trainer.network(), sets, protocol)?;
+        let network = trainer.network();
+        let rules = validation_rules(network.config())?;
+        let found = match found {
+            Some(found) => found,
+            None => evaluate(network, sets, &rules, |_| ())?,
+        };
+        let (text, value) = (eval::text(&rules.protocol, &found), eval::value(network, sets, &rules, &found));
         write_atomically(&self.out.join("eval.json"), serde_json::to_string_pretty(&value)?.as_bytes())?;
         Ok((text, value))
     }

@@ -13,8 +13,9 @@ use std::time::Instant;
 
 use self::events::Events;
 use self::lines::Lines;
-pub use self::validation::Validation;
+pub use self::validation::{Validation, validation_rules};
 use super::data::{Batch, Data};
+use super::evaluate::{Evaluation, evaluate};
 use super::fault::TrainError;
 use super::loader::{Feed, Loader};
 use super::mixing::Mixing;
@@ -56,7 +57,8 @@ pub enum Told<'a> {
 
 impl Session<'_> {
     /// Trains to the planned number of steps, or until `stop` is set, and leaves log and checkpoints in the folder. `observe` is
-    /// told of everything that happens.
+    /// told of everything that happens. Returns what the last step was evaluated to, if this call did it and there are validation
+    /// sets.
     ///
     /// # Errors
     ///
@@ -65,10 +67,10 @@ impl Session<'_> {
         &self,
         trainer: &mut Trainer<D>,
         mut observe: impl FnMut(Told<'_>),
-    ) -> Result<(), TrainError> {
+    ) -> Result<Option<Evaluation>, TrainError> {
         let settings = trainer.settings().clone();
         if trainer.step() >= settings.steps {
-            return Ok(());
+            return Ok(None);
         }
         std::fs::create_dir_all(self.folder).map_err(io_error(self.folder))?;
         let (first, parts) = (trainer.step(), settings.accumulate.max(1));
@@ -85,7 +87,7 @@ impl Session<'_> {
             mixing,
         };
         let mut loader = Loader::start(feed, first * parts as u64);
-        let mut clock = Clock::default();
+        let (mut clock, mut at_the_end) = (Clock::default(), None);
         while trainer.step() < settings.steps && !self.stop.load(Ordering::Relaxed) {
             let began = Instant::now();
             let batches = (0..parts).map(|_| loader.receive()).collect::<Result<Vec<_>, _>>()?;
@@ -102,7 +104,9 @@ impl Session<'_> {
             let (step, is_last) = (trainer.step(), trainer.step() == settings.steps);
             if step.is_multiple_of(settings.validate_every.max(1)) || is_last {
                 if let Some(data) = self.validation {
-                    let validation = Validation::of(trainer, data)?;
+                    let rules = validation_rules(trainer.network().config())?;
+                    let found = evaluate(trainer.network(), data.sets(), &rules, |_| ())?;
+                    let validation = Validation::new(step, &found);
                     let is_best = validations.all().iter().all(|other| validation.beats(other, settings.best));
                     if is_best {
                         trainer.save(&self.folder.join(BEST))?;
@@ -110,6 +114,7 @@ impl Session<'_> {
                     events.validation(&validation)?;
                     observe(Told::Validated(&validation, is_best));
                     validations.add(validation)?;
+                    at_the_end = is_last.then_some(found);
                 }
                 if settings.pictures > 0 {
                     let shown = self.validation.unwrap_or(&self.data);
@@ -125,7 +130,7 @@ impl Session<'_> {
             trainer.save(&self.folder.join(LAST))?;
             pictures::curves(self.folder, log.all(), validations.all(), settings.steps)?;
         }
-        Ok(())
+        Ok(at_the_end)
     }
 
     /// Saves the last checkpoint, and keeps as many others as asked for.

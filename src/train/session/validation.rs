@@ -1,15 +1,23 @@
 use serde::{Deserialize, Serialize};
 
-use crate::train::data::Data;
-use crate::train::evaluate::{Rules, evaluate};
+use crate::train::evaluate::{Evaluation, Rules};
 use crate::train::fault::TrainError;
 use crate::train::metric::Protocol;
-use crate::train::op::Backend;
+use crate::train::model::Config;
 use crate::train::settings::Criterion;
-use crate::train::trainer::Trainer;
 
-/// What an evaluation on the validation sets found: protocol `full`, up to the largest depth of the network; a line of
-/// `validation.jsonl`.
+/// How a run is evaluated on its validation sets: protocol `full`, up to the largest depth of the network.
+///
+/// # Errors
+///
+/// When there is no such protocol.
+pub fn validation_rules(network: &Config) -> Result<Rules, TrainError> {
+    let mut protocol: Protocol = "full".parse().map_err(|reason| TrainError::Protocol { reason })?;
+    protocol.range.1 = network.d_max as f32;
+    Ok(Rules { protocol, flip: None, score: None })
+}
+
+/// What an evaluation by [`validation_rules`] found, in short: a line of `validation.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     /// Finished steps.
@@ -25,24 +33,16 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// Evaluates the network as it is.
-    ///
-    /// # Errors
-    ///
-    /// A sample that cannot be read.
-    pub(super) fn of<D: Backend<f32>>(trainer: &Trainer<D>, data: &Data) -> Result<Self, TrainError> {
-        let mut protocol: Protocol = "full".parse().map_err(|reason| TrainError::Protocol { reason })?;
-        protocol.range.1 = trainer.network().config().d_max as f32;
-        let rules = Rules { protocol, flip: None, score: None };
-        let found = evaluate(trainer.network(), data.sets(), &rules, |_| ())?;
+    /// Of the network after `step` steps.
+    pub(super) fn new(step: u64, found: &Evaluation) -> Self {
         let depth = found.full.average;
-        Ok(Self {
-            step: trainer.step(),
+        Self {
+            step,
             abs_rel: depth.map(|d| d.abs_rel),
             rms: depth.map(|d| d.rms),
             d1: depth.map(|d| d.d1),
-            miou: found.semantics.and_then(|(_, scores)| scores.miou),
-        })
+            miou: found.semantics.as_ref().and_then(|(_, scores)| scores.miou),
+        }
     }
 
     /// Whether it is better than another. What has no value beats nothing, and nothing beats what has none.
