@@ -1,0 +1,278 @@
+//! `sdtrain` as a process.
+
+use std::path::Path;
+use std::process::Output;
+use std::sync::Arc;
+
+use assert_cmd::Command;
+use dfdx::tensor::Cpu;
+use semdepth::train::checkpoint::Checkpoint;
+use semdepth::train::data::Data;
+use semdepth::train::session::{BEST, LOG, VALIDATION};
+use semdepth::train::settings::Settings;
+use semdepth::train::trainer::{LAST, Trainer};
+use serde_json::Value;
+
+use super::common::tree;
+use super::{nano, result, rooms, text, train};
+
+fn sdtrain(arguments: &[&str]) -> Output {
+    Command::cargo_bin("sdtrain").unwrap().args(arguments).output().unwrap()
+}
+
+#[test]
+fn the_program_trains_goes_on_and_evaluates() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 3);
+    let run = dir.path().join("run");
+    let (set, run) = (set.to_str().unwrap(), run.to_str().unwrap());
+    let command = [
+        set,
+        "--val",
+        set,
+        "--out",
+        run,
+        "--size",
+        "64x96",
+        "--steps",
+        "2",
+        "--batch",
+        "1",
+        "--pictures",
+        "0",
+        "--json",
+    ];
+    let first = sdtrain(&command);
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    assert!(text(&first.stderr).contains("dss-nano with"), "{}", text(&first.stderr));
+    let result: Value = serde_json::from_slice(&first.stdout).unwrap();
+    assert_eq!(result["last"]["step"], 1);
+    assert_eq!(result["evaluation"]["full"]["pictures"], 3);
+    let before = tree(Path::new(run));
+    for name in [LOG, VALIDATION, LAST, BEST, "eval.json", "curves.png", "train.toml"] {
+        assert!(before.contains_key(name), "{name}");
+    }
+    // One evaluation serves the last line of the validation and the file.
+    let evaluation: Value = serde_json::from_slice(&before["eval.json"]).unwrap();
+    let last: Value = serde_json::from_str(text(&before[VALIDATION]).lines().last().unwrap()).unwrap();
+    assert_eq!(last["step"], 2);
+    for metric in ["abs_rel", "rms", "d1"] {
+        assert!(last[metric].is_number() && last[metric] == evaluation["full"]["average"][metric], "{metric}: {last}");
+    }
+    assert!(last["miou"].is_number() && last["miou"] == evaluation["semantics"]["miou"], "{last}");
+    assert_eq!(result["evaluation"], evaluation);
+
+    // The same again finds it finished, and evaluates it to the same bytes; other settings are refused.
+    let again = sdtrain(&command);
+    assert!(again.status.success() && text(&again.stderr).contains("after step 2 of 2"));
+    assert!(tree(Path::new(run)) == before);
+    let other = sdtrain(&[&command[..], &["--seed", "1"]].concat());
+    assert_eq!(other.status.code(), Some(2));
+    assert!(text(&other.stderr).contains("seed is 0, asked for is 1"), "{}", text(&other.stderr));
+
+    // The file in the folder makes the same run again; --resume needs nothing but the folder.
+    let config = format!("{run}/train.toml");
+    let again = sdtrain(&[set, "--val", set, "--out", run, "--config", &config, "--json"]);
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    assert!(sdtrain(&[set, "--val", set, "--out", run, "--resume", "--pictures", "0"]).status.success());
+    let other = sdtrain(&[set, "--out", run, "--resume", "--steps", "3"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(text(&other.stderr).contains("steps is 2, asked for is 3"), "{}", text(&other.stderr));
+
+    let evaluated = sdtrain(&["eval", run, set, "--protocol", "full", "--flip", "mean", "--json"]);
+    assert!(evaluated.status.success(), "{}", text(&evaluated.stderr));
+    let result: Value = serde_json::from_slice(&evaluated.stdout).unwrap();
+    assert!(result["full"]["average"]["abs_rel"].as_f64().unwrap() > 0.0);
+    assert!(result["semantics"]["miou"].is_number());
+
+    let summary = sdtrain(&["summary", run]);
+    assert!(text(&summary.stdout).contains("encoder"), "{}", text(&summary.stdout));
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 1);
+    let (set, run) = (set.to_str().unwrap(), dir.path().join("run"));
+    let bad = dir.path().join("bad.toml");
+    std::fs::write(&bad, "[optimiser]\nlrr = 1\n").unwrap();
+    for (arguments, part) in [
+        (vec!["--size", "100x96"], "multiples of 32"),
+        (vec!["--model", "dss-giant"], "dss-nano"),
+        (vec!["--exchange", "magic"], "lg_cat"),
+        (vec!["--size", "large"], "rows x columns"),
+        (vec!["--mix", "blur"], "nearfarmix"),
+        (vec!["--mix", "nearfarmix=often"], "a share such as 0.5"),
+        (vec!["--mix", "cutmix=0.8,classmix=0.3"], "at most 1 together"),
+        (vec!["--mix", "nearfarmix"], "the sets hold one"),
+        (vec!["--resume"], "there is no run in"),
+        (vec!["--crop", "0"], "augmentation.crop"),
+        (vec!["--flip", "2"], "flip: expected a number from 0 to 1"),
+        (vec!["--best", "beauty"], "abs_rel"),
+        (vec!["--config", bad.to_str().unwrap()], "`optimiser.lrr` is unknown"),
+    ] {
+        let mut all = vec![set, "--out", run.to_str().unwrap()];
+        all.extend(arguments);
+        let output = sdtrain(&all);
+        assert_eq!(output.status.code(), Some(2), "{all:?}");
+        assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+    }
+    assert!(!run.exists());
+    let output = sdtrain(&[dir.path().join("nothing").to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+}
+
+#[test]
+fn settings_come_from_the_file_and_options_win() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 1);
+    let set = set.to_str().unwrap();
+    let file = dir.path().join("train.toml");
+    std::fs::write(&file, "steps = 7\nbatch = 3\n[mix]\ncutdepth = 0.5\n[network]\ninput.size = [64, 64]\n").unwrap();
+    let printed = sdtrain(&[set, "--config", file.to_str().unwrap(), "--batch", "2", "--print-config"]);
+    assert!(printed.status.success(), "{}", text(&printed.stderr));
+    let printed = text(&printed.stdout);
+    for line in ["steps = 7", "batch = 2", "cutdepth = 0.5", "size = [64, 64]", "rotation = 2.5", "n_s = 1"] {
+        assert!(printed.contains(line), "{line} in {printed}");
+    }
+    // What is printed prints itself.
+    std::fs::write(&file, &printed).unwrap();
+    assert_eq!(text(&sdtrain(&[set, "--config", file.to_str().unwrap(), "--print-config"]).stdout), printed);
+}
+
+#[test]
+fn sets_that_cannot_teach_are_refused_or_taught_from_as_far_as_they_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, out) = (dir.path().join("frames"), dir.path().join("set"));
+    std::fs::create_dir_all(&from).unwrap();
+    image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8, y as u8, 90])).save(from.join("a.rgb.png")).unwrap();
+    let metres = image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(64, 64, image::Luma([2000]));
+    metres.save(from.join("a.depth.png")).unwrap();
+    let make = |depth: &[&str]| {
+        let _ = std::fs::remove_dir_all(&out);
+        let mut command = Command::cargo_bin("sdprep").unwrap();
+        command.args(["convert", "folder"]).arg(&from).args(["--images", "*.rgb.png", "--out"]).arg(&out).args(depth);
+        command.assert().success();
+    };
+    let run = dir.path().join("run");
+    let command = [out.to_str().unwrap(), "--out", run.to_str().unwrap(), "--size", "64x64", "--steps", "1"];
+    let command = [&command[..], &["--batch", "1", "--pictures", "0"]].concat();
+    make(&[]);
+    let refused = sdtrain(&command);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("no depth at all"), "{}", text(&refused.stderr));
+    assert!(!run.exists());
+    make(&["--depths", "*.depth.png", "--depth-scale", "1/1000"]);
+    let trained = sdtrain(&command);
+    assert!(trained.status.success(), "{}", text(&trained.stderr));
+    assert!(text(&trained.stderr).contains("no labels: depth is learned alone"), "{}", text(&trained.stderr));
+    let line: Value = serde_json::from_str(&std::fs::read_to_string(run.join(LOG)).unwrap()).unwrap();
+    assert!(line["depth"].is_number() && line["semantics"].is_null(), "{line}");
+}
+
+#[test]
+fn damage_is_left_out_and_told_unless_strict() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 4);
+    // One byte in the middle of the compressed image of some sample.
+    let mut shards = walkdir::WalkDir::new(set.join("image")).into_iter().map(|e| e.unwrap().into_path());
+    let shard = shards.find(|path| path.is_file() && !path.ends_with("zarr.json")).unwrap();
+    let mut bytes = std::fs::read(&shard).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(&shard, bytes).unwrap();
+    let (set, run) = (set.to_str().unwrap(), dir.path().join("run"));
+    let command = |out: &str| {
+        let out = dir.path().join(out).to_str().unwrap().to_owned();
+        ["--steps", "2", "--batch", "2", "--size", "64x64", "--pictures", "0", "--out"]
+            .map(String::from)
+            .into_iter()
+            .chain([out])
+    };
+    let run_with = |out: &str, more: &[&str]| {
+        let all: Vec<String> = command(out).chain(more.iter().map(|s| (*s).to_owned())).collect();
+        sdtrain(&[&[set], all.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat())
+    };
+    let lenient = run_with("run", &[]);
+    assert_eq!(lenient.status.code(), Some(1), "{}", text(&lenient.stderr));
+    assert!(text(&lenient.stderr).contains("left out: "), "{}", text(&lenient.stderr));
+    let log = std::fs::read_to_string(run.join(LOG)).unwrap();
+    assert_eq!(log.lines().count(), 2);
+    assert!(log.contains("skipped") && log.contains("image"), "{log}");
+    let strict = run_with("strict", &["--strict"]);
+    assert_eq!(strict.status.code(), Some(3), "{}", text(&strict.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_save_that_fails_leaves_the_checkpoint_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 1);
+    let run = dir.path().join("run");
+    let program = Command::cargo_bin("sdtrain").unwrap().get_program().to_owned();
+    let data = Arc::new(Data::open(std::slice::from_ref(&set)).unwrap());
+    let settings = Settings { steps: 2, batch: 1, pictures: 0, ..Settings::default() };
+    train(&mut Trainer::new(Cpu::default(), nano(), settings).unwrap(), &data, &run, 1).unwrap();
+    let before = std::fs::read(run.join(LAST)).unwrap();
+    // No file may grow beyond 1 MiB; a checkpoint has 14. The signal is off, so that writing fails as on a full disk.
+    let go_on = |limit: &str| {
+        let mut shell = std::process::Command::new("bash");
+        shell.args(["-c", &format!("trap '' XFSZ; {limit} exec \"$@\""), "bash"]).arg(&program);
+        shell.arg(&set).args(["--resume", "--out"]).arg(&run).output().unwrap()
+    };
+    let full = go_on("ulimit -f 1024;");
+    assert_eq!(full.status.code(), Some(3), "{}", text(&full.stderr));
+    assert!(text(&full.stderr).contains(LAST), "{}", text(&full.stderr));
+    assert!(std::fs::read(run.join(LAST)).unwrap() == before, "the checkpoint before it");
+    assert!(!tree(&run).keys().any(|name| name.ends_with(".partial")), "half a checkpoint is left");
+    let enough = go_on("");
+    assert!(enough.status.success(), "{}", text(&enough.stderr));
+    assert_eq!(Checkpoint::read(&run.join(LAST)).unwrap().progress().unwrap().step, 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 2);
+    let run = dir.path().join("run");
+    let program = Command::cargo_bin("sdtrain").unwrap().get_program().to_owned();
+    let mut command = std::process::Command::new(&program);
+    command
+        .arg(&set)
+        .args(["--steps", "100000", "--batch", "1", "--size", "64x64", "--pictures", "0", "--out"])
+        .arg(&run);
+    let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let log = run.join(LOG);
+    let began = std::time::Instant::now();
+    while !std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 1) {
+        assert!(began.elapsed().as_secs() < 600, "no step is done");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stderr));
+    assert!(text(&ended.stderr).contains("goes on from here"), "{}", text(&ended.stderr));
+    let step = Checkpoint::read(&run.join(LAST)).unwrap().progress().unwrap().step;
+    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count() as u64, step);
+}
+
+#[test]
+fn the_bare_command_trains_on_the_sets_of_a_folder_and_evaluates_on_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let shards = dir.path().join("shards");
+    rooms(&shards, 2);
+    let bare = Command::cargo_bin("sdtrain")
+        .unwrap()
+        .current_dir(dir.path())
+        .args(["--steps", "1", "--batch", "1", "--pictures", "0", "--size", "64x64"])
+        .output()
+        .unwrap();
+    assert!(bare.status.success(), "{}", text(&bare.stderr));
+    assert!(text(&bare.stderr).contains("model auto: dss-nano"), "{}", text(&bare.stderr));
+    assert!(dir.path().join("runs/last").join(LAST).exists());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let lost = Command::cargo_bin("sdtrain").unwrap().current_dir(elsewhere.path()).output().unwrap();
+    assert_eq!(lost.status.code(), Some(3), "{}", text(&lost.stderr));
+    assert!(text(&lost.stderr).contains("shards"), "{}", text(&lost.stderr));
+}
