@@ -73,6 +73,9 @@ impl Plan {
                 serde_json::from_value(size.clone()).map_err(|e| PlanError::Value(format!("`input.size`: {e}")))?;
             base = base.for_size(size);
         }
+        // Features are exchanged on the decoder's finest map, whatever its stride.
+        let stride = network.get("decoder.out_stride").and_then(Value::as_u64);
+        base.lgcat_scales = stride.map_or(base.lgcat_scales, |stride| vec![stride as usize]);
         base.d_max = match network.get("d_max") {
             Some(d_max) => d_max.as_f64().unwrap_or(base.d_max),
             None if usual.domain == Domain::Road => 80.0,
@@ -274,7 +277,10 @@ mod tests {
 
     #[test]
     fn what_is_printed_reads_back_as_the_same_plan() {
-        for text in ["", "steps = 70\nmix = {nearfarmix = 0.5}\n[network]\nd_max = 80\ninput.size = [64, 96]"] {
+        for text in [
+            "",
+            "steps = 70\nmix = {nearfarmix = 0.5}\n[network]\nd_max = 80\ninput.size = [64, 96]\nlgcat.scales = [4, 8]",
+        ] {
             let first = plan(&[text]).unwrap();
             let printed = first.to_toml();
             assert_eq!(plan(&[&printed]).unwrap(), first, "{printed}");
@@ -296,6 +302,8 @@ mod tests {
             (both.network.input_size, both.network.encoder_window, both.network.lgcat_n_s),
             ((64, 64), (2, 2), 2)
         );
+        let fine = plan(&["[network.decoder]\nout_stride = 2"]).unwrap().network;
+        assert_eq!((fine.out_stride, fine.lgcat_scales), (2, vec![2]));
         let mixes = plan(&["[mix]\nnearfarmix = 0.5", "[mix]\ncutmix = 0.25"]).unwrap().settings.mix;
         assert_eq!(mixes.into_iter().collect::<Vec<_>>(), [(crate::mix::Method::CutMix, 0.25)]);
         let road = Plan::new(Usual { domain: Domain::Road, labelled: false, ..USUAL }, &[]).unwrap();

@@ -6,7 +6,7 @@
 
 use dfdx::tensor::Storage;
 
-use super::{Config, Dss};
+use super::{Config, Dss, PosBias};
 use crate::train::nn::{Entry, Role};
 use crate::train::op::{Backend, Scalar};
 
@@ -67,9 +67,11 @@ impl Cost {
             });
             let Some(part) = parts.get_mut(at) else { continue };
             let of_tensor = Tensor::of(entry, network.config());
+            // What both directions of the exchange share is run twice.
+            let times = if scale_of(&entry.name).1.starts_with("exchange.shared.") { 2 } else { 1 };
             part.parameters += entry.len();
-            part.multiply_adds += of_tensor.multiply_adds;
-            part.activations += of_tensor.activations;
+            part.multiply_adds += times * of_tensor.multiply_adds;
+            part.activations += times * of_tensor.activations;
             if let Some(output) = of_tensor.output {
                 part.output = output;
             }
@@ -100,8 +102,15 @@ impl Cost {
     }
 }
 
+/// The stride that the name of a tensor of a coarser scale begins with, and the rest of the name.
+fn scale_of(name: &str) -> (Option<usize>, &str) {
+    let found = name.strip_prefix("scale.").and_then(|rest| rest.split_once('.'));
+    found.map_or((None, name), |(stride, rest)| (stride.parse().ok(), rest))
+}
+
 /// The part a tensor belongs to.
-fn part_of(name: &str) -> &str {
+fn part_of(full: &str) -> &str {
+    let (_, name) = scale_of(full);
     // Components a part's name has, by how it begins.
     let components = match name.split('.').collect::<Vec<_>>()[..] {
         ["encoder", "stem", ..] => 2,
@@ -111,7 +120,7 @@ fn part_of(name: &str) -> &str {
         _ => 2,
     };
     let end = name.match_indices('.').nth(components - 1).map_or(name.len(), |(at, _)| at);
-    &name[..end]
+    &full[..full.len() - name.len() + end]
 }
 
 /// What one tensor adds to the cost of its part.
@@ -124,19 +133,23 @@ struct Tensor {
 
 impl Tensor {
     fn of<E: Scalar, D: Backend<E> + Storage<E>>(entry: &Entry<E, D>, config: &Config) -> Self {
-        let name = entry.name.as_str();
-        let (h, w) = map_of(name, config);
+        let (_, name) = scale_of(&entry.name);
+        let size @ (h, w) = map_of(&entry.name, config);
+        let in_exchange = name.starts_with("exchange.");
         match entry.shape[..] {
             [heads, rows, columns] => {
-                // Every pixel meets those of its window twice: queries with keys, probabilities with values.
-                let (p, q) = (rows.div_ceil(2), columns.div_ceil(2));
-                let (h, w, channels) = if name.starts_with("exchange.") {
-                    (h.next_multiple_of(p), w.next_multiple_of(q), config.channels)
-                } else {
-                    (h, w, heads * config.encoder_head_size)
-                };
-                let pairs = (h * w * p * q) as u64;
-                Self { activations: heads as u64 * pairs, multiply_adds: 2 * channels as u64 * pairs, output: None }
+                let channels = if in_exchange { config.channels } else { heads * config.encoder_head_size };
+                Self::attention(size, (rows.div_ceil(2), columns.div_ceil(2)), heads, channels)
+            }
+            // Without a bias table the queries tell of the attention.
+            [outputs, _] if in_exchange && config.lgcat_pos_bias == PosBias::None && name.ends_with(".q.weight") => {
+                let side = config.lgcat_window;
+                let met = Self::attention(size, (side, side), config.lgcat_heads, outputs);
+                Self {
+                    multiply_adds: met.multiply_adds + (entry.len() * h * w) as u64,
+                    activations: met.activations + (outputs * h * w) as u64,
+                    output: Some([outputs, h, w]),
+                }
             }
             // A norm, and the activation after it: a map as large as the one it was made from.
             [channels] if name.contains("norm") && name.ends_with(".weight") => {
@@ -150,10 +163,17 @@ impl Tensor {
             _ => Self::default(),
         }
     }
+
+    /// Every pixel of the padded map meets those of its window twice: queries with keys, probabilities with values.
+    fn attention((h, w): (usize, usize), (p, q): (usize, usize), heads: usize, channels: usize) -> Self {
+        let pairs = (h.next_multiple_of(p) * w.next_multiple_of(q) * p * q) as u64;
+        Self { activations: heads as u64 * pairs, multiply_adds: 2 * channels as u64 * pairs, output: None }
+    }
 }
 
 /// Rows and columns of the map that a tensor of this name makes.
-fn map_of(name: &str, config: &Config) -> (usize, usize) {
+fn map_of(full: &str, config: &Config) -> (usize, usize) {
+    let (scale, name) = scale_of(full);
     if name.contains(".se.") {
         return (1, 1);
     }
@@ -164,7 +184,7 @@ fn map_of(name: &str, config: &Config) -> (usize, usize) {
         ["encoder", "stages", i, "blocks", "0", "conv", "pre_norm" | "conv1_1x1" | "norm1", ..] => 2 << number(i),
         ["encoder", "stages", i, ..] => 4 << number(i),
         ["decoder", _, i, ..] => 2 << number(i),
-        _ => config.out_stride,
+        _ => scale.unwrap_or(config.out_stride),
     };
     let (h, w) = config.input_size;
     (h / stride, w / stride)
@@ -176,7 +196,11 @@ mod tests {
     use dfdx::tensor::Cpu;
 
     fn cost(name: &str, size: (usize, usize)) -> Cost {
-        let network: Dss<f32, Cpu> = Dss::new(Cpu::default(), Config::named(name).unwrap().for_size(size), 0).unwrap();
+        cost_of(Config::named(name).unwrap().for_size(size))
+    }
+
+    fn cost_of(config: Config) -> Cost {
+        let network: Dss<f32, Cpu> = Dss::new(Cpu::default(), config, 0).unwrap();
         Cost::of(&network)
     }
 
@@ -226,5 +250,22 @@ mod tests {
         }
         assert_eq!((cost.parameters, cost.multiply_adds), (1_179_061, 231_630_336));
         assert!(cost.parts.iter().all(|part| part.multiply_adds > 0 && part.output[0] > 0), "{:?}", cost.parts);
+    }
+    #[test]
+    fn choices_of_the_exchange_are_counted() {
+        let nano = || Config::named("dss-nano").unwrap();
+        let exchange = |cost: &Cost| sum(cost, "exchange.", |part| part.multiply_adds);
+        let usual = cost_of(nano());
+        let shared = cost_of(Config { lgcat_shared_weights: true, ..nano() });
+        assert_eq!((exchange(&shared), shared.activations), (exchange(&usual), usual.activations));
+        let unplaced = cost_of(Config { lgcat_pos_bias: PosBias::None, ..nano() });
+        assert_eq!((exchange(&unplaced), unplaced.activations), (exchange(&usual), usual.activations));
+        assert!(unplaced.parts.iter().all(|part| part.output[0] > 0), "{:?}", unplaced.parts);
+        let coarser = cost_of(Config { lgcat_scales: vec![4, 8], ..nano() });
+        let part = |name: &str| coarser.parts.iter().find(|part| part.name == name).unwrap();
+        // 12 x 16 cells, padded to 14 x 21.
+        assert_eq!(part("scale.8.neck.depth").output, [32, 12, 16]);
+        assert_eq!(part("scale.8.exchange.sgt.layers.1").multiply_adds, 192 * 12 * 1024 + 2 * 14 * 21 * 49 * 32);
+        assert_eq!(exchange(&coarser), exchange(&usual));
     }
 }

@@ -7,7 +7,7 @@ use super::{Config, DecoderWidths};
 use crate::train::nn::{Builder, Conv, ConvNorm, Pass};
 use crate::train::op::{self, Backend, Map, Resize, Scalar};
 
-/// From the outputs of the encoder to one map at stride 4, or 2.
+/// From the outputs of the encoder to a map at stride 4, or 2, and coarser ones on the way.
 #[derive(Debug)]
 pub struct Decoder<E, D: Storage<E>> {
     /// Number of the finest level: 1 at stride 4, 0 at stride 2.
@@ -37,35 +37,35 @@ impl<E: Scalar, D: Backend<E>> Decoder<E, D> {
             .map(|i| {
                 let inputs = widths[i] + widths.get(i + 1).unwrap_or(&0);
                 let mut place = place.at(format_args!("level.{i}"));
-                let first = ConvNorm::new(place.at(0), inputs, widths[i], 3);
-                [first, ConvNorm::new(place.at(1), widths[i], widths[i], 3)]
+                let first = ConvNorm::new(place.at(0), inputs, widths[i], 3, config.norm_eps);
+                [first, ConvNorm::new(place.at(1), widths[i], widths[i], 3, config.norm_eps)]
             })
             .collect();
         levels.reverse();
         Self { finest, laterals, levels, resize: config.resize() }
     }
 
-    /// Channels of the result.
-    pub fn width(config: &Config) -> usize {
+    /// Channels of the map at `stride`, 2 to 32.
+    pub fn width(config: &Config, stride: usize) -> usize {
         match config.decoder_widths {
             DecoderWidths::Uniform => config.channels,
-            DecoderWidths::Mirror => encoder_widths(config)[finest(config)],
+            DecoderWidths::Mirror => encoder_widths(config)[stride.ilog2() as usize - 1],
         }
     }
 
-    /// The finest map, from the stem's output and those of the four stages.
-    pub fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, encoded: &[Map<E, D>]) -> Option<Map<E, D>> {
-        let mut coarser: Option<Map<E, D>> = None;
+    /// A map at every stride, the finest first, from the stem's output and those of the four stages.
+    pub fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, encoded: &[Map<E, D>]) -> Vec<Map<E, D>> {
+        let mut maps: Vec<Map<E, D>> = Vec::new();
         let levels = self.levels.iter().zip(encoded.iter().skip(self.finest)).enumerate();
         for (i, ([first, second], e)) in levels.rev() {
             let lateral = match self.laterals.as_ref().and_then(|laterals| laterals.get(i)) {
                 Some(conv) => conv.forward(pass, e),
                 None => e.clone(),
             };
-            let joined = match coarser {
+            let joined = match maps.last() {
                 Some(d) => {
                     let (_, _, h, w) = *d.shape();
-                    let up = op::resize2d(&mut pass.tape, &d, self.resize, (2 * h, 2 * w));
+                    let up = op::resize2d(&mut pass.tape, d, self.resize, (2 * h, 2 * w));
                     op::concat_channels(&mut pass.tape, &up, &lateral)
                 }
                 None => lateral,
@@ -73,9 +73,10 @@ impl<E: Scalar, D: Backend<E>> Decoder<E, D> {
             let d = first.forward(pass, &joined);
             let d = second.forward(pass, &d);
             pass.note(&format!("d{}", i + self.finest), &d);
-            coarser = Some(d);
+            maps.push(d);
         }
-        coarser
+        maps.reverse();
+        maps
     }
 }
 

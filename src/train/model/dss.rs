@@ -3,9 +3,9 @@
 use dfdx::shapes::HasShape;
 use dfdx::tensor::{Storage, Tape};
 
-use super::exchange::FeatureExchange;
-use super::{Config, ConfigError, Decoder, DepthHead, Exchange, MaxVit, SemanticsHead};
-use crate::train::nn::{ConvNorm, Pass, Store};
+use super::scale::Scale;
+use super::{Config, ConfigError, Decoder, DepthHead, MaxVit, SemanticsHead};
+use crate::train::nn::{Pass, Store};
 use crate::train::op::{self, Backend, LabelError, Map, Number, Scalar};
 
 /// Depth and semantics from one picture.
@@ -15,9 +15,10 @@ pub struct Dss<E, D: Storage<E>> {
     store: Store<E, D>,
     encoder: MaxVit<E, D>,
     decoder: Decoder<E, D>,
-    neck_depth: Vec<ConvNorm<E, D>>,
-    neck_semantics: Vec<ConvNorm<E, D>>,
-    exchange: Exchange<E, D>,
+    /// Where the heads are.
+    finest: Scale<E, D>,
+    /// What is added there, enlarged.
+    coarser: Vec<Scale<E, D>>,
     head_depth: DepthHead<E, D>,
     head_semantics: SemanticsHead<E, D>,
 }
@@ -63,17 +64,14 @@ impl<E: Scalar, D: Backend<E>> Dss<E, D> {
         let mut place = store.builder();
         let encoder = MaxVit::new(place.at("encoder"), &config.encoder());
         let decoder = Decoder::new(place.at("decoder"), &config);
-        let mut neck = |task: &str| {
-            let (inputs, c) = (Decoder::<E, D>::width(&config), config.channels);
-            let mut place = place.at(format_args!("neck.{task}"));
-            let layer = |i| ConvNorm::new(place.at(i), if i == 0 { inputs } else { c }, c, 3);
-            (0..config.neck_layers).map(layer).collect()
-        };
-        let (neck_depth, neck_semantics) = (neck("depth"), neck("semantics"));
-        let exchange = Exchange::new(place.at("exchange"), &config);
+        let finest = Scale::new(store.builder(), config.out_stride, &config);
+        let mut place = store.builder();
+        let coarser = config.lgcat_scales.iter().skip(1);
+        let coarser =
+            coarser.map(|stride| Scale::new(place.at(format_args!("scale.{stride}")), *stride, &config)).collect();
         let head_depth = DepthHead::new(place.at("head.depth"), &config);
         let head_semantics = SemanticsHead::new(place.at("head.semantics"), &config);
-        Ok(Self { config, store, encoder, decoder, neck_depth, neck_semantics, exchange, head_depth, head_semantics })
+        Ok(Self { config, store, encoder, decoder, finest, coarser, head_depth, head_semantics })
     }
 
     /// What it was built from.
@@ -98,12 +96,19 @@ impl<E: Scalar, D: Backend<E>> Dss<E, D> {
     /// When the size of the pictures is no multiple of 32 times the attention window.
     pub fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, x: &Map<E, D>) -> Outputs<E, D> {
         let encoded = self.encoder.forward(pass, x);
-        let Some(d1) = self.decoder.forward(pass, &encoded) else { unreachable!("the encoder has four stages") };
-        let [f_d, f_s] = [&self.neck_depth, &self.neck_semantics]
-            .map(|layers| layers.iter().fold(d1.clone(), |f, layer| layer.forward(pass, &f)));
-        pass.note("f_d", &f_d);
-        pass.note("f_s", &f_s);
-        let (f_d, f_s) = self.exchange.forward(pass, &f_d, &f_s);
+        let decoded = self.decoder.forward(pass, &encoded);
+        let (mut f_d, mut f_s) = self.finest.forward(pass, &decoded[0], "");
+        for scale in &self.coarser {
+            let (stride, out) = (scale.stride(), self.config.out_stride);
+            let map = &decoded[(stride / out).ilog2() as usize];
+            let (d, s) = scale.forward(pass, map, &format!(".{stride}"));
+            pass.note(&format!("f_d_out.{stride}"), &d);
+            pass.note(&format!("f_s_out.{stride}"), &s);
+            [f_d, f_s] = [(f_d, d), (f_s, s)].map(|(fine, coarse)| {
+                let coarse = self.enlarged(pass, &coarse, stride / out);
+                op::add(&mut pass.tape, &fine, &coarse)
+            });
+        }
         pass.note("f_d_out", &f_d);
         pass.note("f_s_out", &f_s);
         let depth = self.head_depth.forward(pass, &f_d);
@@ -210,11 +215,12 @@ mod tests {
         };
         let (shape, usual) = size(nano());
         assert_eq!(shape, (1, 150, 8, 16));
-        let (shape, more) = size(Config { out_stride: 2, ..nano() });
+        let (shape, more) = size(Config { out_stride: 2, lgcat_scales: vec![2], ..nano() });
         assert_eq!(shape, (1, 150, 16, 32));
         // lateral.0 from 16 to 32 channels; level.0 from 64 and from 32 to 32, each with a norm.
         assert_eq!(more - usual, (16 * 32 + 32) + (9 * 64 * 32 + 64) + (9 * 32 * 32 + 64));
-        let (shape, _) = size(Config { out_stride: 2, decoder_widths: DecoderWidths::Mirror, ..nano() });
+        let (shape, _) =
+            size(Config { out_stride: 2, lgcat_scales: vec![2], decoder_widths: DecoderWidths::Mirror, ..nano() });
         assert_eq!(shape, (1, 150, 16, 32));
         // A third convolution of either neck.
         let (_, more) = size(Config { neck_layers: 3, ..nano() });

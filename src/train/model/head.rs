@@ -23,7 +23,7 @@ impl<E: Scalar, D: Backend<E>> DepthHead<E, D> {
         let c = config.channels;
         let share = config.depth_start.unwrap_or(0.5 * config.d_max) / config.d_max;
         Self {
-            block: ConvNorm::new(place.at("block"), c, c / 2, 3),
+            block: ConvNorm::new(place.at("block"), c, c / 2, 3, config.norm_eps),
             out: Conv::last(place.at("out"), c / 2, 1, 3, (share / (1.0 - share)).ln()),
             d_max: config.d_max,
         }
@@ -50,7 +50,7 @@ impl<E: Scalar, D: Backend<E>> SemanticsHead<E, D> {
     pub fn new(mut place: Builder<E, D>, config: &Config) -> Self {
         let c = config.channels;
         Self {
-            block: ConvNorm::new(place.at("block"), c, c, 3),
+            block: ConvNorm::new(place.at("block"), c, c, 3, config.norm_eps),
             out: Conv::last(place.at("out"), c, config.classes, 1, 0.0),
             dropout: config.dropout,
         }

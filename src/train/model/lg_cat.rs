@@ -4,7 +4,7 @@ use dfdx::tensor::{Storage, Tape};
 
 use super::exchange::{FeatureExchange, Pair};
 use super::maxvit::squeeze_excite;
-use super::{Config, Fused, Residual};
+use super::{Config, Fused, PosBias, Residual};
 use crate::train::nn::{BatchNorm, Builder, Conv, Depthwise, FeedForward, Init, LayerNorm, Linear, Parameter, Pass};
 use crate::train::op::{self, Backend, Function, Map, Partition, Scalar};
 
@@ -13,21 +13,24 @@ use crate::train::op::{self, Backend, Function, Map, Partition, Scalar};
 pub struct LgCat<E, D: Storage<E>> {
     /// Guided by depth, refines semantics.
     dgt: Direction<E, D>,
-    /// Guided by semantics, refines depth.
-    sgt: Direction<E, D>,
+    /// Guided by semantics, refines depth; none where both directions have the same weights.
+    sgt: Option<Direction<E, D>>,
 }
 
 impl<E: Scalar, D: Backend<E>> LgCat<E, D> {
     /// Builds it.
     pub fn new(mut place: Builder<E, D>, config: &Config) -> Self {
-        Self { dgt: Direction::new(place.at("dgt"), config), sgt: Direction::new(place.at("sgt"), config) }
+        if config.lgcat_shared_weights {
+            return Self { dgt: Direction::new(place.at("shared"), config), sgt: None };
+        }
+        Self { dgt: Direction::new(place.at("dgt"), config), sgt: Some(Direction::new(place.at("sgt"), config)) }
     }
 }
 
 impl<E: Scalar, D: Backend<E>> FeatureExchange<E, D> for LgCat<E, D> {
     fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, depth: &Map<E, D>, semantics: &Map<E, D>) -> Pair<E, D> {
         let refined_semantics = self.dgt.forward(pass, depth, semantics);
-        let refined_depth = self.sgt.forward(pass, semantics, depth);
+        let refined_depth = self.sgt.as_ref().unwrap_or(&self.dgt).forward(pass, semantics, depth);
         (refined_depth, refined_semantics)
     }
 }
@@ -66,7 +69,10 @@ struct CrossAttention<E, D: Storage<E>> {
     q: Linear<E, D>,
     k: Linear<E, D>,
     v: Linear<E, D>,
-    table: Parameter<(usize, usize, usize), E, D>,
+    /// Position bias; none for attention that knows no places.
+    table: Option<Parameter<(usize, usize, usize), E, D>>,
+    /// Of the table: heads, and the sides that say what the window is.
+    table_shape: (usize, usize, usize),
     proj: Linear<E, D>,
     ffn: Option<FeedForward<E, D>>,
     partition: Partition,
@@ -78,17 +84,20 @@ impl<E: Scalar, D: Backend<E>> CrossAttention<E, D> {
     fn new(mut place: Builder<E, D>, partition: Partition, config: &Config) -> Self {
         let (c, side) = (config.channels, 2 * config.lgcat_window - 1);
         let wide = config.lgcat_ffn_ratio * c;
-        let shape = (config.lgcat_heads, side, side);
+        let (table_shape, eps) = ((config.lgcat_heads, side, side), config.lgcat_norm_eps);
+        let table =
+            |mut place: Builder<E, D>| place.parameter("relative_position_bias_table", table_shape, Init::Normal(0.02));
         Self {
-            norm_q: LayerNorm::new(place.at("norm_q"), c),
-            norm_kv: LayerNorm::new(place.at("norm_kv"), c),
+            norm_q: LayerNorm::new(place.at("norm_q"), c, eps),
+            norm_kv: LayerNorm::new(place.at("norm_kv"), c, eps),
             q: Linear::new(place.at("q"), c, c),
             k: Linear::new(place.at("k"), c, c),
             v: Linear::new(place.at("v"), c, c),
-            table: place.at("rel_pos").parameter("relative_position_bias_table", shape, Init::Normal(0.02)),
+            table: (config.lgcat_pos_bias == PosBias::Relative).then(|| table(place.at("rel_pos"))),
+            table_shape,
             proj: Linear::new(place.at("proj"), c, c),
             ffn: config.lgcat_ffn.then(|| FeedForward {
-                norm: LayerNorm::new(place.at("norm_ffn"), c),
+                norm: LayerNorm::new(place.at("norm_ffn"), c, eps),
                 fc1: Linear::new(place.at("ffn.fc1"), c, wide),
                 fc2: Linear::new(place.at("ffn.fc2"), wide, c),
                 rate: config.lgcat_drop_path,
@@ -104,7 +113,11 @@ impl<E: Scalar, D: Backend<E>> CrossAttention<E, D> {
         let q = self.q.forward(pass, &asked);
         let answer = self.norm_kv.forward(pass, y);
         let (k, v) = (self.k.forward(pass, &answer), self.v.forward(pass, &answer));
-        let mixed = op::window_attention(&mut pass.tape, [&q, &k, &v], &self.table.value(), self.partition);
+        let table = match &self.table {
+            Some(table) => table.value(),
+            None => y.device().zeros_like(&self.table_shape),
+        };
+        let mixed = op::window_attention(&mut pass.tape, [&q, &k, &v], &table, self.partition);
         let z = self.proj.forward(pass, &mixed);
         let z = pass.drop_path(z, self.rate);
         let base = if self.residual == Residual::Y { y } else { guide };
@@ -128,12 +141,12 @@ impl<E: Scalar, D: Backend<E>> FusedMbConv<E, D> {
         let c = config.channels;
         match config.lgcat_fused {
             Fused::Mbconv => {
-                let wide = config.lgcat_expansion * c;
+                let (wide, eps) = (config.lgcat_expansion * c, config.norm_eps);
                 Self::Mbconv {
                     conv1: Conv::new(place.at("conv1"), c, wide, 3, false),
-                    norm1: BatchNorm::new(place.at("norm1"), wide, 1e-5, Function::Gelu),
+                    norm1: BatchNorm::new(place.at("norm1"), wide, eps, Function::Gelu),
                     conv2: Conv::new(place.at("conv2"), wide, c, 1, false),
-                    norm2: BatchNorm::new(place.at("norm2"), c, 1e-5, Function::Identity),
+                    norm2: BatchNorm::new(place.at("norm2"), c, eps, Function::Identity),
                 }
             }
             Fused::Gcvit => Self::Gcvit {

@@ -21,10 +21,12 @@ pub struct MaxVitConfig {
     pub window: (usize, usize),
     /// Stochastic depth of the last block; it grows linearly from 0.
     pub drop_path: f64,
+    /// eps of every BatchNorm.
+    pub norm_eps: f64,
+    /// eps of every LayerNorm.
+    pub layer_norm_eps: f64,
 }
 
-/// eps of the encoder's BatchNorm.
-const EPS: f64 = 1e-3;
 /// Widening inside MBConv and the feed-forward networks.
 const EXPANSION: usize = 4;
 
@@ -38,7 +40,7 @@ pub struct MaxVit<E, D: Storage<E>> {
 impl<E: Scalar, D: Backend<E>> MaxVit<E, D> {
     /// Builds it.
     pub fn new(mut place: Builder<E, D>, config: &MaxVitConfig) -> Self {
-        let stem = Stem::new(place.at("stem"), config.stem);
+        let stem = Stem::new(place.at("stem"), config);
         let all: usize = config.blocks.iter().sum();
         let (mut number, mut inputs) = (0, config.stem);
         let mut stages = Vec::new();
@@ -79,10 +81,11 @@ struct Stem<E, D: Storage<E>> {
 }
 
 impl<E: Scalar, D: Backend<E>> Stem<E, D> {
-    fn new(mut place: Builder<E, D>, width: usize) -> Self {
+    fn new(mut place: Builder<E, D>, config: &MaxVitConfig) -> Self {
+        let width = config.stem;
         Self {
             conv1: Conv::new(place.at("conv1"), 3, width, 3, true).strided(2, Padding::Same),
-            norm1: BatchNorm::new(place.at("norm1"), width, EPS, Function::Gelu),
+            norm1: BatchNorm::new(place.at("norm1"), width, config.norm_eps, Function::Gelu),
             conv2: Conv::new(place.at("conv2"), width, width, 3, true),
         }
     }
@@ -112,7 +115,7 @@ impl<E: Scalar, D: Backend<E>> Block<E, D> {
         config: &MaxVitConfig,
     ) -> Self {
         Self {
-            conv: MbConv::new(place.at("conv"), inputs, width, stride, rate),
+            conv: MbConv::new(place.at("conv"), inputs, width, stride, rate, config.norm_eps),
             attn_block: AttentionLayer::new(place.at("attn_block"), width, Partition::Block, rate, config),
             attn_grid: AttentionLayer::new(place.at("attn_grid"), width, Partition::Grid, rate, config),
         }
@@ -146,16 +149,16 @@ struct MbConv<E, D: Storage<E>> {
 }
 
 impl<E: Scalar, D: Backend<E>> MbConv<E, D> {
-    fn new(mut place: Builder<E, D>, inputs: usize, width: usize, stride: usize, rate: f64) -> Self {
+    fn new(mut place: Builder<E, D>, inputs: usize, width: usize, stride: usize, rate: f64, eps: f64) -> Self {
         let wide = EXPANSION * width;
         Self {
             expand: (stride != 1 && inputs != width)
                 .then(|| Conv::new(place.at("shortcut.expand"), inputs, width, 1, true)),
-            pre_norm: BatchNorm::new(place.at("pre_norm"), inputs, EPS, Function::Identity),
+            pre_norm: BatchNorm::new(place.at("pre_norm"), inputs, eps, Function::Identity),
             conv1: Conv::new(place.at("conv1_1x1"), inputs, wide, 1, false),
-            norm1: BatchNorm::new(place.at("norm1"), wide, EPS, Function::Gelu),
+            norm1: BatchNorm::new(place.at("norm1"), wide, eps, Function::Gelu),
             conv2: Depthwise::new(place.at("conv2_kxk"), wide, stride),
-            norm2: BatchNorm::new(place.at("norm2"), wide, EPS, Function::Gelu),
+            norm2: BatchNorm::new(place.at("norm2"), wide, eps, Function::Gelu),
             fc1: Conv::new(place.at("se.fc1"), wide, width / 4, 1, true),
             fc2: Conv::new(place.at("se.fc2"), width / 4, wide, 1, true),
             conv3: Conv::new(place.at("conv3_1x1"), wide, width, 1, true),
@@ -229,12 +232,12 @@ impl<E: Scalar, D: Backend<E>> AttentionLayer<E, D> {
         let (p, q) = config.window;
         let shape = (width / config.head_size, 2 * p - 1, 2 * q - 1);
         Self {
-            norm1: LayerNorm::new(place.at("norm1"), width),
+            norm1: LayerNorm::new(place.at("norm1"), width, config.layer_norm_eps),
             qkv: Linear::new(place.at("attn.qkv"), width, 3 * width),
             table: place.at("attn.rel_pos").parameter("relative_position_bias_table", shape, Init::Normal(0.02)),
             proj: Linear::new(place.at("attn.proj"), width, width),
             mlp: FeedForward {
-                norm: LayerNorm::new(place.at("norm2"), width),
+                norm: LayerNorm::new(place.at("norm2"), width, config.layer_norm_eps),
                 fc1: Linear::new(place.at("mlp.fc1"), width, EXPANSION * width),
                 fc2: Linear::new(place.at("mlp.fc2"), EXPANSION * width, width),
                 rate,

@@ -8,9 +8,12 @@ mod exchange;
 mod head;
 mod lg_cat;
 mod maxvit;
+mod scale;
+#[cfg(test)]
+mod tests;
 mod weights;
 
-pub use config::{Config, ConfigError, DecoderWidths, ExchangeKind, Fused, NAMES, Residual};
+pub use config::{Config, ConfigError, DecoderWidths, DepthLoss, ExchangeKind, Fused, NAMES, PosBias, Residual};
 pub use cost::{Cost, Part};
 pub use decoder::Decoder;
 pub use dss::{Dss, Losses, Outputs, Target};

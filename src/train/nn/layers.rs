@@ -148,25 +148,27 @@ impl<E: Scalar, D: Backend<E>> BatchNorm<E, D> {
     }
 }
 
-/// Normalisation of every pixel over its channels, eps 1e-5.
+/// Normalisation of every pixel over its channels.
 #[derive(Debug)]
 pub struct LayerNorm<E, D: Storage<E>> {
     weight: Parameter<(usize,), E, D>,
     bias: Parameter<(usize,), E, D>,
+    eps: f64,
 }
 
 impl<E: Scalar, D: Backend<E>> LayerNorm<E, D> {
     /// Over `channels` channels.
-    pub fn new(mut place: Builder<E, D>, channels: usize) -> Self {
+    pub fn new(mut place: Builder<E, D>, channels: usize, eps: f64) -> Self {
         Self {
             weight: place.parameter("weight", (channels,), Init::Constant(1.0)),
             bias: place.parameter("bias", (channels,), Init::Constant(0.0)),
+            eps,
         }
     }
 
     /// Applies it.
     pub fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, x: &Map<E, D>) -> Map<E, D> {
-        op::layer_norm(&mut pass.tape, x, &self.weight.value(), &self.bias.value(), 1e-5)
+        op::layer_norm(&mut pass.tape, x, &self.weight.value(), &self.bias.value(), self.eps)
     }
 }
 
@@ -195,7 +197,7 @@ impl<E: Scalar, D: Backend<E>> FeedForward<E, D> {
     }
 }
 
-/// Convolution without bias, BatchNorm (eps 1e-5), GELU: the `CBG` of dss.md section 5.
+/// Convolution without bias, BatchNorm, GELU: the `CBG` of dss.md section 5.
 #[derive(Debug)]
 pub struct ConvNorm<E, D: Storage<E>> {
     conv: Conv<E, D>,
@@ -203,11 +205,11 @@ pub struct ConvNorm<E, D: Storage<E>> {
 }
 
 impl<E: Scalar, D: Backend<E>> ConvNorm<E, D> {
-    /// `kernel x kernel`, from `inputs` to `outputs` channels.
-    pub fn new(mut place: Builder<E, D>, inputs: usize, outputs: usize, kernel: usize) -> Self {
+    /// `kernel x kernel`, from `inputs` to `outputs` channels; `eps` is that of the BatchNorm.
+    pub fn new(mut place: Builder<E, D>, inputs: usize, outputs: usize, kernel: usize, eps: f64) -> Self {
         Self {
             conv: Conv::new(place.at("conv"), inputs, outputs, kernel, false),
-            norm: BatchNorm::new(place.at("norm"), outputs, 1e-5, Function::Gelu),
+            norm: BatchNorm::new(place.at("norm"), outputs, eps, Function::Gelu),
         }
     }
 

@@ -23,11 +23,13 @@ pub struct SiLog {
     pub weight: f64,
     /// Added under the root.
     pub eps: f64,
+    /// Whether the variance of g is taken without bias, n - 1 in place of n, as the code of AdaBins does.
+    pub unbiased: bool,
 }
 
 impl Default for SiLog {
     fn default() -> Self {
-        Self { low: 0.1, high: 10.0, focus: 0.85, weight: 10.0, eps: 1e-6 }
+        Self { low: 0.1, high: 10.0, focus: 0.85, weight: 10.0, eps: 1e-6, unbiased: false }
     }
 }
 
@@ -36,10 +38,17 @@ impl SiLog {
     pub fn counts(&self, truth: f32) -> bool {
         truth > self.low && truth <= self.high
     }
+
+    /// The factors of mean g^2 and of (mean g)^2 under the root, for `n` pixels: those of r variance + (1 - focus) (mean g)^2, where
+    /// r is 1, or n / (n - 1).
+    fn factors(&self, n: f64) -> (f64, f64) {
+        let r = if self.unbiased && n > 1.0 { n / (n - 1.0) } else { 1.0 };
+        (r, r - 1.0 + self.focus)
+    }
 }
 
 /// weight sqrt(mean g^2 - focus (mean g)^2 + eps), g = ln depth - ln truth, over the pixels of the whole batch whose truth counts;
-/// 0 when there are none. `depth` is positive, `truth` has one value in metres for each of its pixels.
+/// 0 when there are none. The sum is that of the variance and (1 - focus) (mean g)^2; [`SiLog::unbiased`] is about the former. `depth` is positive, `truth` has one value in metres for each of its pixels.
 ///
 /// # Panics
 ///
@@ -117,11 +126,11 @@ fn silog_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     if count == 0 {
         return with(tape, &g, |g| g.sum::<Rank0, _>() * E::default());
     }
-    let share = E::of(1.0 / count as f64);
-    let mean = with(tape, &g, |g| g.sum::<Rank0, _>() * share);
-    let of_mean = with(tape, &mean, |m| m.square() * E::of(settings.focus));
+    let (of_squares, of_square) = settings.factors(count as f64);
+    let mean = with(tape, &g, |g| g.sum::<Rank0, _>() * E::of(1.0 / count as f64));
+    let of_mean = with(tape, &mean, |m| m.square() * E::of(of_square));
     with(tape, &g, |g| {
-        let spread = g.square().sum::<Rank0, _>() * share - of_mean + E::of(settings.eps);
+        let spread = g.square().sum::<Rank0, _>() * E::of(of_squares / count as f64) - of_mean + E::of(settings.eps);
         spread.sqrt() * E::of(settings.weight)
     })
 }
@@ -165,11 +174,12 @@ where
         let n = errors.len() as f64;
         let mean = errors.iter().map(|(_, g, _)| g).sum::<f64>() / n;
         let square = errors.iter().map(|(_, g, _)| g * g).sum::<f64>() / n;
-        let root = (square - settings.focus * mean * mean + settings.eps).sqrt();
+        let (of_squares, of_square) = settings.factors(n);
+        let root = (of_squares * square - of_square * mean * mean + settings.eps).sqrt();
         record(tape, [&depth], (), vec![E::of(settings.weight * root)], move |dy, [dx]| {
             let factor = dy[0].f64() * settings.weight / (root * n);
             for (i, g, d) in errors {
-                dx[i] += E::of(factor * (g - settings.focus * mean) / d);
+                dx[i] += E::of(factor * (of_squares * g - of_square * mean) / d);
             }
         })
     }
@@ -241,9 +251,9 @@ mod tests {
     use dfdx::tensor::NoneTape;
     use dfdx::tensor_ops::ReshapeTo;
 
-    operation!(Depth { truth: [f32; 12], focus: f64, ours: bool }, |this, tape, inputs| {
+    operation!(Depth { truth: [f32; 12], focus: f64, unbiased: bool, ours: bool }, |this, tape, inputs| {
         let depth = shaped(&inputs[0], (2, 1, 2, 3));
-        let settings = SiLog { focus: this.focus, ..SiLog::default() };
+        let settings = SiLog { focus: this.focus, unbiased: this.unbiased, ..SiLog::default() };
         let form = if this.ours { silog } else { silog_on_any_device };
         form(tape, &depth, &this.truth, settings).reshape_like(&(1,))
     });
@@ -271,15 +281,18 @@ mod tests {
 
     #[test]
     fn gradients_agree_with_finite_differences() {
-        finite_differences(&Depth { truth: TRUTH, focus: 0.85, ours: true }, &depths());
-        finite_differences(&Depth { truth: TRUTH, focus: 0.5, ours: true }, &depths());
+        for (focus, unbiased) in [(0.85, false), (0.5, false), (0.85, true)] {
+            finite_differences(&Depth { truth: TRUTH, focus, unbiased, ours: true }, &depths());
+        }
         finite_differences(&Classes { labels: LABELS, ours: true }, &logits());
     }
 
     #[test]
     fn both_forms_agree() {
-        let depth = Depth { truth: TRUTH, focus: 0.85, ours: true };
-        agree::<f64>(&depth, &Depth { ours: false, ..depth }, &depths(), 1e-12);
+        for unbiased in [false, true] {
+            let depth = Depth { truth: TRUTH, focus: 0.85, unbiased, ours: true };
+            agree::<f64>(&depth, &Depth { ours: false, ..depth }, &depths(), 1e-12);
+        }
         let classes = Classes { labels: LABELS, ours: true };
         agree::<f64>(&classes, &Classes { ours: false, ..classes }, &logits(), 1e-12);
         agree::<f32>(&classes, &Classes { ours: false, ..classes }, &logits(), 1e-5);
@@ -290,8 +303,8 @@ mod tests {
         // dss.md 8.1.
         let depth = tensor((1, 1, 2, 2), vec![1.1f64, 1.8, 5.2, 8.0]);
         let truth = [1.0f32, 2.0, 4.0, 8.0];
-        for (focus, expected) in [(0.85, 1.373787), (0.5, 1.423570)] {
-            let settings = SiLog { focus, eps: 0.0, ..SiLog::default() };
+        for (focus, unbiased, expected) in [(0.85, false, 1.373787), (0.5, false, 1.423570), (0.85, true, 1.580030)] {
+            let settings = SiLog { focus, unbiased, eps: 0.0, ..SiLog::default() };
             let found = numbers(&silog(&mut NoneTape, &depth, &truth, settings))[0];
             assert!((found - expected).abs() < 1e-6, "{found} instead of {expected}");
         }
@@ -314,7 +327,7 @@ mod tests {
     #[test]
     fn nothing_to_learn_from_is_no_loss_and_no_gradient() {
         for ours in [true, false] {
-            let depth = gradients::<f32>(&Depth { truth: [0.0; 12], focus: 0.85, ours }, &depths());
+            let depth = gradients::<f32>(&Depth { truth: [0.0; 12], focus: 0.85, unbiased: false, ours }, &depths());
             assert_eq!(depth, (vec![0.0], vec![vec![0.0; 12]]));
             let classes = gradients::<f32>(&Classes { labels: [IGNORE; 12], ours }, &logits());
             assert_eq!(classes, (vec![0.0], vec![vec![0.0; 60]]));

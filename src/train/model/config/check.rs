@@ -85,6 +85,16 @@ impl Config {
         if let Some((key, rate)) = rates.into_iter().find(|(_, rate)| !(0.0..1.0).contains(rate)) {
             return refuse(key, format!("{rate} is not in [0, 1)"));
         }
+        let eps = [
+            ("encoder.norm_eps", self.encoder_norm_eps),
+            ("encoder.layer_norm_eps", self.encoder_layer_norm_eps),
+            ("decoder.norm_eps", self.norm_eps),
+            ("lgcat.norm_eps", self.lgcat_norm_eps),
+            ("loss.eps", self.loss_eps),
+        ];
+        if let Some((key, eps)) = eps.into_iter().find(|(_, eps)| !(*eps > 0.0 && *eps <= 1.0)) {
+            return refuse(key, format!("{eps} is not above 0 and at most 1"));
+        }
         if !(self.d_max.is_finite() && self.d_max > 1e-3) {
             return refuse("d_max", format!("{} m is no largest depth", self.d_max));
         }
@@ -99,6 +109,16 @@ impl Config {
         }
         if ![2, 4].contains(&self.out_stride) {
             return refuse("decoder.out_stride", format!("{} is not 2 or 4", self.out_stride));
+        }
+        let scales = &self.lgcat_scales;
+        let rising = scales.windows(2).all(|pair| pair[0] < pair[1]);
+        if scales.first() != Some(&self.out_stride) || !rising || scales.iter().any(|s| ![2, 4, 8, 16, 32].contains(s))
+        {
+            let reason = format!(
+                "{scales:?} are not decoder.out_stride = {} and rising ones up to 32, such as [4, 8, 16]",
+                self.out_stride
+            );
+            return refuse("lgcat.scales", reason);
         }
         if self.sem_loss_stride > self.out_stride {
             let reason = format!("{} is more than decoder.out_stride = {}", self.sem_loss_stride, self.out_stride);
@@ -126,6 +146,19 @@ mod tests {
             (r#"{"model": "dss-nano", "decoder.out_stride": 8}"#, "not 2 or 4"),
             (r#"{"model": "dss-nano", "decoder.out_stride": 2, "loss.sem_stride": 4}"#, "loss.sem_stride"),
             (r#"{"model": "dss-nano", "neck.layers": 0}"#, "neck.layers"),
+            (r#"{"model": "dss-nano", "encoder.norm_eps": 0}"#, "encoder.norm_eps`: 0 is not above 0"),
+            (r#"{"model": "dss-nano", "encoder.layer_norm_eps": -1e-5}"#, "encoder.layer_norm_eps"),
+            (r#"{"model": "dss-nano", "decoder.norm_eps": 2}"#, "decoder.norm_eps"),
+            (r#"{"model": "dss-nano", "lgcat.norm_eps": 0}"#, "lgcat.norm_eps"),
+            (r#"{"model": "dss-nano", "loss.eps": 0}"#, "loss.eps"),
+            (r#"{"model": "dss-nano", "loss.depth": "berhu"}"#, "adabins"),
+            (r#"{"model": "dss-nano", "lgcat.pos_bias": "sine"}"#, "relative"),
+            (r#"{"model": "dss-nano", "lgcat.shared_weights": 1}"#, "boolean"),
+            (r#"{"model": "dss-nano", "lgcat.scales": []}"#, "lgcat.scales"),
+            (r#"{"model": "dss-nano", "lgcat.scales": [8]}"#, "decoder.out_stride = 4"),
+            (r#"{"model": "dss-nano", "lgcat.scales": [4, 8, 8]}"#, "lgcat.scales"),
+            (r#"{"model": "dss-nano", "lgcat.scales": [4, 12]}"#, "lgcat.scales"),
+            (r#"{"model": "dss-nano", "lgcat.scales": [4, 64]}"#, "up to 32"),
             (r#"{"model": "dss-nano", "colour": 1}"#, "`colour` is unknown"),
             (r#"{"model": "dss-nano", "exchange": "magic"}"#, "magic"),
             (r#"{"d_max": 1}"#, "names no `model`"),

@@ -41,6 +41,26 @@ pub enum Residual {
     X,
 }
 
+/// What attention of the exchange knows of places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PosBias {
+    /// A learned bias for every offset of key from query, of every head.
+    Relative,
+    /// Nothing.
+    None,
+}
+
+/// The loss of depth (dss.md 8.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DepthLoss {
+    /// weight sqrt(mean g^2 - focus (mean g)^2 + eps), g the difference of the logarithms.
+    Silog,
+    /// weight sqrt(variance of g, without bias, + (1 - focus) (mean g)^2 + eps), as in the code of AdaBins.
+    Adabins,
+}
+
 /// The block that ends an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,6 +100,12 @@ pub struct Config {
     pub encoder_window: (usize, usize),
     #[serde(rename = "encoder.drop_path")]
     pub encoder_drop_path: f64,
+    /// eps of every BatchNorm of the encoder.
+    #[serde(rename = "encoder.norm_eps")]
+    pub encoder_norm_eps: f64,
+    /// eps of every LayerNorm of the encoder.
+    #[serde(rename = "encoder.layer_norm_eps")]
+    pub encoder_layer_norm_eps: f64,
     /// Width of decoder, neck and exchange.
     #[serde(rename = "decoder.channels")]
     pub channels: usize,
@@ -88,6 +114,9 @@ pub struct Config {
     /// Stride of the decoder's last map, on which neck, exchange and heads work: 4, or 2 with one level more.
     #[serde(rename = "decoder.out_stride")]
     pub out_stride: usize,
+    /// eps of every BatchNorm behind the encoder: of decoder, necks, exchange and heads.
+    #[serde(rename = "decoder.norm_eps")]
+    pub norm_eps: f64,
     /// Convolutions of either neck.
     #[serde(rename = "neck.layers")]
     pub neck_layers: usize,
@@ -95,6 +124,18 @@ pub struct Config {
     #[serde(rename = "resize.align")]
     pub resize_align: Align,
     pub exchange: ExchangeKind,
+    /// Strides of the decoder's maps that have necks and an exchange: that of the finest, on which the heads work, then rising ones
+    /// whose refined maps are enlarged and added.
+    #[serde(rename = "lgcat.scales")]
+    pub lgcat_scales: Vec<usize>,
+    /// Whether both directions have the same weights.
+    #[serde(rename = "lgcat.shared_weights")]
+    pub lgcat_shared_weights: bool,
+    #[serde(rename = "lgcat.pos_bias")]
+    pub lgcat_pos_bias: PosBias,
+    /// eps of every LayerNorm of the exchange.
+    #[serde(rename = "lgcat.norm_eps")]
+    pub lgcat_norm_eps: f64,
     #[serde(rename = "lgcat.n_s")]
     pub lgcat_n_s: usize,
     #[serde(rename = "lgcat.heads")]
@@ -125,6 +166,11 @@ pub struct Config {
     /// True depths count above this.
     #[serde(rename = "loss.d_lo")]
     pub d_lo: f32,
+    #[serde(rename = "loss.depth")]
+    pub depth_loss: DepthLoss,
+    /// Added under the root of the depth loss.
+    #[serde(rename = "loss.eps")]
+    pub loss_eps: f64,
     #[serde(rename = "loss.focus")]
     pub loss_focus: f64,
     #[serde(rename = "loss.weight")]
@@ -146,6 +192,9 @@ pub enum Align {
     Corners,
 }
 
+/// Key whose value follows `decoder.out_stride` where it is not given.
+const SCALES: &str = "lgcat.scales";
+
 impl Config {
     /// Reads the flat JSON object of a checkpoint: the named configuration with the given values in place of its own.
     ///
@@ -160,11 +209,17 @@ impl Config {
         let Value::Object(mut all) = Self::named(name)?.to_value() else {
             return Err(unreadable("it is no object".into()));
         };
+        let scales_are_given = given.contains_key(SCALES);
         for (key, value) in given {
             if !all.contains_key(&key) {
                 return Err(unreadable(format!("key `{key}` is unknown")));
             }
             all.insert(key, value);
+        }
+        if !scales_are_given {
+            // The finest map alone, whatever its stride.
+            let finest = all.get("decoder.out_stride").cloned();
+            all.insert(SCALES.to_owned(), finest.into_iter().collect());
         }
         let config: Self = serde_json::from_value(Value::Object(all)).map_err(|e| unreadable(e.to_string()))?;
         config.check()?;
@@ -189,12 +244,21 @@ impl Config {
             head_size: self.encoder_head_size,
             window: self.encoder_window,
             drop_path: self.encoder_drop_path,
+            norm_eps: self.encoder_norm_eps,
+            layer_norm_eps: self.encoder_layer_norm_eps,
         }
     }
 
     /// The depth loss.
     pub fn silog(&self) -> SiLog {
-        SiLog { low: self.d_lo, high: self.d_max as f32, focus: self.loss_focus, weight: self.loss_weight, eps: 1e-6 }
+        SiLog {
+            low: self.d_lo,
+            high: self.d_max as f32,
+            focus: self.loss_focus,
+            weight: self.loss_weight,
+            eps: self.loss_eps,
+            unbiased: self.depth_loss == DepthLoss::Adabins,
+        }
     }
 
     /// The enlargement of maps.
@@ -215,5 +279,16 @@ mod tests {
         let text = r#"{"model": "dss-nano", "d_max": 80.0, "exchange": "none"}"#;
         let config = Config::from_json(text).unwrap();
         assert_eq!((config.d_max, config.exchange, config.channels), (80.0, ExchangeKind::None, 32));
+        // dss.md 3.3, 6.2 to 6.4 and 8.1.
+        assert_eq!((config.encoder_norm_eps, config.encoder_layer_norm_eps), (1e-3, 1e-5));
+        assert_eq!((config.norm_eps, config.lgcat_norm_eps, config.loss_eps), (1e-5, 1e-5, 1e-6));
+        assert_eq!((config.lgcat_pos_bias, config.lgcat_shared_weights), (PosBias::Relative, false));
+        assert_eq!((config.lgcat_scales, config.depth_loss), (vec![4], DepthLoss::Silog));
+    }
+    #[test]
+    fn features_are_exchanged_on_the_finest_map_unless_said_otherwise() {
+        let scales = |text: &str| Config::from_json(text).unwrap().lgcat_scales;
+        assert_eq!(scales(r#"{"model": "dss-nano", "decoder.out_stride": 2, "loss.sem_stride": 2}"#), [2]);
+        assert_eq!(scales(r#"{"model": "dss-nano", "lgcat.scales": [4, 8, 16]}"#), [4, 8, 16]);
     }
 }

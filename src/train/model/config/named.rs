@@ -1,6 +1,6 @@
 //! The named configurations, and what follows from the size of the pictures.
 
-use super::{Align, Config, ConfigError, DecoderWidths, ExchangeKind, Fused, Residual};
+use super::{Align, Config, ConfigError, DecoderWidths, DepthLoss, ExchangeKind, Fused, PosBias, Residual};
 
 /// The named configurations of dss.md section 14.
 pub const NAMES: [&str; 5] = ["dss-nano", "dss-tiny", "dss-small", "dss-base", "dss-large"];
@@ -33,12 +33,19 @@ impl Config {
             encoder_head_size: if nano { 16 } else { 32 },
             encoder_window: (0, 0),
             encoder_drop_path: drop_path,
+            encoder_norm_eps: 1e-3,
+            encoder_layer_norm_eps: 1e-5,
             channels: if nano { 32 } else { 128 },
             decoder_widths: DecoderWidths::Uniform,
             out_stride: 4,
+            norm_eps: 1e-5,
             neck_layers: 2,
             resize_align: Align::HalfPixel,
             exchange: ExchangeKind::LgCat,
+            lgcat_scales: vec![4],
+            lgcat_shared_weights: false,
+            lgcat_pos_bias: PosBias::Relative,
+            lgcat_norm_eps: 1e-5,
             lgcat_n_s: if nano { 1 } else { 2 },
             lgcat_heads: 4,
             lgcat_window: 7,
@@ -53,6 +60,8 @@ impl Config {
             d_max: 10.0,
             depth_start: Some(2.7),
             d_lo: 0.1,
+            depth_loss: DepthLoss::Silog,
+            loss_eps: 1e-6,
             loss_focus: 0.85,
             loss_weight: 10.0,
             lambda_sem: 1.0,
