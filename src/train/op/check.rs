@@ -29,7 +29,7 @@ pub(super) fn numbers<S: Shape, E: Scalar>(x: &Tensor<S, E, Cpu>) -> Vec<f64>
 where
     Cpu: Device<E>,
 {
-    read(&flat(&mut NoneTape, x)).into_iter().map(Scalar::f64).collect()
+    read(&flat(&mut NoneTape, x)).iter().map(|v| v.f64()).collect()
 }
 
 /// Largest difference over the largest size.
