@@ -36,6 +36,12 @@ fn done(folder: &Path, command: &str) -> Run {
     run
 }
 
+/// An npy of one axis order and any descriptor.
+fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\x00".as_slice(), &(header.len() as u16).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
 fn grey(path: &Path, width: u32, pixels: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     GrayImage::from_raw(width, pixels.len() as u32 / width, pixels.to_vec()).unwrap().save(path).unwrap();

@@ -8,13 +8,7 @@ use semdepth::label::LabelSpace;
 use semdepth::shard::{Set, verify};
 
 use super::common::tree;
-use super::{TRUTH, done, grey, labels, sdprep, world};
-
-/// An npy of one axis order and any descriptor.
-fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
-    [b"\x93NUMPY\x01\x00".as_slice(), &(header.len() as u16).to_le_bytes(), header.as_bytes(), data].concat()
-}
+use super::{TRUTH, done, grey, labels, npy, sdprep, world};
 
 #[test]
 fn bad_maps_are_quarantined_one_by_one() {

@@ -7,7 +7,7 @@ use semdepth::shard::{Field, Set, verify};
 use serde_json::Value;
 
 use super::common::tree;
-use super::{TRUTH, done, grey, labels, sdprep, world};
+use super::{TRUTH, done, grey, labels, npy, sdprep, world};
 
 #[test]
 fn every_rule_by_hand() {

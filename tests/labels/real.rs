@@ -6,7 +6,7 @@ use std::fs;
 use semdepth::shard::Set;
 use serde_json::Value;
 
-use super::{common, done, labels};
+use super::{common, done};
 
 fn crc(set: &Set, row: usize) -> u32 {
     let mut crc = flate2::Crc::new();

@@ -14,7 +14,7 @@ use semdepth::train::trainer::{LAST, Trainer};
 use serde_json::Value;
 
 use super::common::tree;
-use super::{nano, result, rooms, text, train};
+use super::{nano, rooms, text, train};
 
 fn sdtrain(arguments: &[&str]) -> Output {
     Command::cargo_bin("sdtrain").unwrap().args(arguments).output().unwrap()

@@ -8,6 +8,7 @@ use semdepth::sample::Sample;
 use semdepth::train::augment::Augmentation;
 use semdepth::train::checkpoint::{Checkpoint, save_weights};
 use semdepth::train::data::Data;
+use semdepth::train::fault::TrainError;
 use semdepth::train::loader::Feed;
 use semdepth::train::mixing::{MixShares, Mixing, Planned};
 use semdepth::train::model::{Config, Dss, ExchangeKind};
@@ -17,7 +18,7 @@ use semdepth::train::settings::Settings;
 use semdepth::train::trainer::{LAST, Trainer};
 use serde_json::Value;
 
-use super::{nano, result, rooms, text, train};
+use super::{nano, result, rooms, train};
 
 #[test]
 fn a_stopped_and_continued_run_equals_an_unbroken_one_bit_for_bit() {
