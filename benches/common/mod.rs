@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 
 use semdepth::shard::{Field, Set};
 
+/// That of the programs, so that what is measured inside a bench does not run under another one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The usual fields of a set.

@@ -83,9 +83,9 @@ impl Output {
 }
 
 /// The steps of a training run on a bar, when someone is there to see it.
-#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only sdtrain needs it"))]
 pub(super) struct Steps(ProgressBar);
 
+#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "only sdtrain needs it"))]
 impl Steps {
     /// Shows how far the run is; whether there is a bar to show it.
     pub(super) fn at(&self, step: u64, told: &str) -> bool {
