@@ -7,7 +7,7 @@
 # OUT (usual: target/cuda-dist) then holds sdtrain, the tests of the golden values, gpu-check.sh, and the headers that are
 # compiled at run time with a script that puts them where sdtrain looks for them (install.sh). --cuda is the major version of the
 # CUDA libraries on the GPU machine, --arch the compute capability without the point (80 A100, 89 RTX 40, 90 H100 and H200).
-# --check compiles without linking, and passes with a line when the compiler cannot be had.
+# --check lints without linking, and passes with a line when the compiler cannot be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -61,8 +61,8 @@ chmod +x "$home/bin/nvidia-smi"
 export CUDA_PATH=$toolkit CUDA_COMPUTE_CAP=$arch PATH="$home/bin:$(dirname "$nvcc"):$PATH"
 features=(--no-default-features --features cuda)
 if [ -n "$check" ]; then
-    cargo check --quiet --bin sdtrain --test train_golden "${features[@]}"
-    echo "feature cuda: compiles for sm_$arch with CUDA $major"
+    cargo clippy --quiet --lib --bin sdtrain --test train_golden "${features[@]}" -- -D warnings
+    echo "feature cuda: checked for sm_$arch with CUDA $major"
     exit 0
 fi
 
