@@ -32,11 +32,10 @@ pub fn window_attention<E: Scalar, D: AttentionKernel<E>, T: Tape<E, D>>(
     partition: Partition,
 ) -> Map<E, D> {
     let (_, c, h, w) = *query.shape();
-    let (heads, rows, columns) = *table.shape();
+    let heads = table.shape().0;
     assert!(query.shape() == key.shape() && key.shape() == value.shape(), "query, key and value have one shape");
     assert_eq!(c % heads, 0, "{heads} heads do not divide {c} channels");
-    assert!(rows % 2 == 1 && columns % 2 == 1, "a bias table has odd sides, not {rows} x {columns}");
-    let cut = Cut::new(partition, (rows.div_ceil(2), columns.div_ceil(2)), (h, w));
+    let cut = cut_for(table, partition, (h, w));
     D::window_attention(tape, [query, key, value], table, &cut)
 }
 
@@ -52,11 +51,17 @@ pub fn window_self_attention<E: Scalar, D: AttentionKernel<E>, T: Tape<E, D>>(
     partition: Partition,
 ) -> Map<E, D> {
     let (_, c, h, w) = *qkv.shape();
-    let (heads, rows, columns) = *table.shape();
+    let heads = table.shape().0;
     assert_eq!(c % (3 * heads), 0, "{heads} heads do not divide a third of {c} channels");
-    assert!(rows % 2 == 1 && columns % 2 == 1, "a bias table has odd sides, not {rows} x {columns}");
-    let cut = Cut::new(partition, (rows.div_ceil(2), columns.div_ceil(2)), (h, w));
+    let cut = cut_for(table, partition, (h, w));
     D::window_self_attention(tape, qkv, table, &cut)
+}
+
+/// A map of `size` cut into the windows that `table` was made for.
+fn cut_for<E: Scalar, D: Device<E>>(table: &BiasTable<E, D>, partition: Partition, size: (usize, usize)) -> Cut {
+    let (_, rows, columns) = *table.shape();
+    assert!(rows % 2 == 1 && columns % 2 == 1, "a bias table has odd sides, not {rows} x {columns}");
+    Cut::new(partition, (rows.div_ceil(2), columns.div_ceil(2)), size)
 }
 
 /// The forms of [`window_attention`] and [`window_self_attention`].
