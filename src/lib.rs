@@ -13,3 +13,4 @@ pub mod source;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod view;
+mod wide;

@@ -1,10 +1,8 @@
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::runs::try_each_run;
+use crate::sample::runs;
 
 /// How many pixels have each pair of labels: ground truth, pseudo label (255 = none). Ascending by pair.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,20 +18,19 @@ impl Confusion {
         Self::count_runs(truth, pseudo, |_, _, _| {})
     }
 
-    /// As [`count`](Self::count); `each` sees every run of equal pairs on the way.
-    pub(super) fn count_runs(truth: &[u8], pseudo: &[u8], mut each: impl FnMut(Range<usize>, u8, u8)) -> Self {
+    /// As [`count`](Self::count); `each` sees every run of equal pairs on the way, and its length.
+    pub(super) fn count_runs(truth: &[u8], pseudo: &[u8], mut each: impl FnMut(usize, u8, u8)) -> Self {
         let mut counts = vec![0_u32; 1 << 16];
         let mut found = Vec::new();
-        let Ok(()) = try_each_run([truth, pseudo], |run| {
+        for run in runs([truth, pseudo]) {
             let (t, p) = (truth[run.start], pseudo[run.start]);
             let count = &mut counts[index(t, p)];
             if *count == 0 {
                 found.push((t, p));
             }
             *count += run.len() as u32;
-            each(run, t, p);
-            Ok::<(), Infallible>(())
-        });
+            each(run.len(), t, p);
+        }
         found.sort_unstable();
         Self { counts: found.into_iter().map(|(t, p)| (t, p, counts[index(t, p)].into())).collect() }
     }
@@ -72,10 +69,8 @@ mod tests {
                 runs.into_iter().flat_map(|(t, p, n)| std::iter::repeat_n((t, p), n)).collect();
             let (truth, pseudo): (Vec<u8>, Vec<u8>) = pairs.iter().copied().unzip();
             let mut seen = Vec::new();
-            let confusion = Confusion::count_runs(&truth, &pseudo, |run, t, p| {
-                assert_eq!(run.start, seen.len());
-                seen.extend(run.map(|_| (t, p)));
-            });
+            let confusion =
+                Confusion::count_runs(&truth, &pseudo, |n, t, p| seen.extend(std::iter::repeat_n((t, p), n)));
             prop_assert_eq!(&seen, &pairs);
             for (t, p) in (0..3).flat_map(|t| (0..3).map(move |p| (t, p))) {
                 let n = pairs.iter().filter(|&&pair| pair == (t, p)).count() as u64;

@@ -11,7 +11,7 @@ use super::LabelSpace;
 use super::confusion::{Confusion, index};
 use super::remap::target;
 use super::table::{self, TableError};
-use crate::sample::{Confidence, IGNORE, Semantics};
+use crate::sample::{Confidence, IGNORE, Semantics, push_run};
 
 /// Which label a pixel gets. Where only one of the two is there, it is taken, except under [`Agree`](Self::Agree).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -173,8 +173,8 @@ impl Merge {
         if truth.size() != pseudo.size() {
             return None;
         }
-        let mut merged = vec![IGNORE; t.len()];
-        let counts = Confusion::count_runs(t, p, |run, t, p| merged[run].fill(self.table[index(t, p)]));
+        let mut merged = Vec::with_capacity(t.len());
+        let counts = Confusion::count_runs(t, p, |n, t, p| push_run(&mut merged, n, self.table[index(t, p)]));
         let merged = Array2::from_shape_vec((truth.size().height, truth.size().width), merged).ok()?;
         Some((Semantics::new(merged), counts))
     }

@@ -22,7 +22,6 @@ mod merge;
 pub mod nyu;
 mod remap;
 mod report;
-mod runs;
 mod space;
 mod table;
 

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use crate::sample::Size;
+use crate::wide::wide;
 
 /// Which pixels of a mixed sample come from A (true) and which from B, the background; `[H, W]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,9 +63,12 @@ impl Mask {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "pictures have fewer than 2^52 pixels")]
     pub fn share(&self) -> f64 {
-        // Bytes are added sixteen at a time, as many as cannot overflow.
+        // Bytes are added many at a time, as many as cannot overflow.
         let of_block = |block: &[bool]| usize::from(block.iter().map(|&cell| u8::from(cell)).sum::<u8>());
-        let ones: usize = self.cells.chunks(128).map(of_block).sum();
+        let ones: usize = wide(
+            #[inline(always)]
+            || self.cells.chunks(128).map(of_block).sum(),
+        );
         ones as f64 / self.cells.len().max(1) as f64
     }
 }

@@ -8,6 +8,7 @@ use super::mask::Mask;
 use super::quantile::quantile;
 use super::recipe::Unmixed;
 use super::side::{MaskSource, Side};
+use crate::wide::wide;
 
 /// Parts smaller than this share of the picture vanish from masks made from densified depth.
 const SPECK: f64 = 0.0005;
@@ -103,7 +104,10 @@ impl<'a> NearDepth<'a> {
 
     fn mask(&self, threshold: f32) -> Mask {
         let beyond = self.beyond();
-        let cells = self.metres.iter().map(|&m| (m <= threshold) & (m > beyond)).collect();
+        let cells = wide(
+            #[inline(always)]
+            || self.metres.iter().map(|&m| (m <= threshold) & (m > beyond)).collect(),
+        );
         let size = self.side.sample.depth.size();
         let mask = Mask::new(size, cells);
         if self.source == MaskSource::Filled {

@@ -1,3 +1,5 @@
+use crate::wide::wide;
+
 /// Of so many depths one is looked at first. A prime, so that it falls into other columns from row to row.
 const STRIDE: usize = 61;
 
@@ -13,19 +15,24 @@ pub(super) fn quantile(depths: &[f32], beyond: f32, u: f64) -> Option<f32> {
     let rank_of = |n: usize| Some((u.clamp(0.0, 1.0) * n.checked_sub(1)? as f64).floor() as usize);
     let (low, high) = bracket(depths, beyond, rank_of);
     let (mut n, mut n_below, mut near) = (0, 0, Vec::new());
-    for block in depths.chunks(BLOCK) {
-        let (mut above, mut below, mut between) = (0_u32, 0_u32, 0_u32);
-        for &d in block {
-            above += u32::from(d > beyond);
-            below += u32::from((d > beyond) & (d < low));
-            between += u32::from((low <= d) & (d <= high));
-        }
-        n += above as usize;
-        n_below += below as usize;
-        if between > 0 {
-            near.extend(block.iter().filter(|&&d| low <= d && d <= high));
-        }
-    }
+    wide(
+        #[inline(always)]
+        || {
+            for block in depths.chunks(BLOCK) {
+                let (mut above, mut below, mut between) = (0_u32, 0_u32, 0_u32);
+                for &d in block {
+                    above += u32::from(d > beyond);
+                    below += u32::from((d > beyond) & (d < low));
+                    between += u32::from((low <= d) & (d <= high));
+                }
+                n += above as usize;
+                n_below += below as usize;
+                if between > 0 {
+                    near.extend(block.iter().filter(|&&d| low <= d && d <= high));
+                }
+            }
+        },
+    );
     let rank = rank_of(n)?;
     if let Some(at) = rank.checked_sub(n_below).filter(|&at| at < near.len()) {
         return Some(nth(&mut near, at));

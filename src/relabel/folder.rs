@@ -98,7 +98,7 @@ fn write_all(
         let file = maps[i].0;
         let bytes = picture::read_bytes(&from.join(file));
         let map = bytes.and_then(|b| label_map::decode(&b, container)).map_err(|e| e.fault(file, "labels"))?;
-        let labels = remap.apply_plane(map.ids.view()).map_err(|e| Fault::new(file, "labels", e))?;
+        let labels = map.classes(remap).map_err(|e| Fault::new(file, "labels", e))?;
         Ok(label_png(&labels))
     };
     let mut done = RemappedFolder::default();

@@ -162,7 +162,7 @@ impl<'a> Maps<'a> {
         let told = map.base.unwrap_or(base);
         // Colours have become classes already; the numbers of a palette keep the base that the palette tells.
         let remap = if told == self.base { &self.remap } else { &remap_of(told) };
-        let labels = remap.apply_plane(map.ids.view()).map_err(|e| fault(&e))?;
+        let labels = map.classes(remap).map_err(|e| fault(&e))?;
         let labels = if self.options.mirror { labels.mirror() } else { labels };
         let (grid, crop) = self.grid(row);
         Ok(match label_map::place(labels.size(), grid, crop).map_err(|e| fault(&e))? {
@@ -220,7 +220,7 @@ pub(super) fn disproof(map: &LabelMap, given: Option<Base>, file: &str) -> Optio
         (Some(Base::Zero), Some(Base::One)) if !map.is_color => {
             proof("has the ADE20K palette with its first class at 0", 0)
         }
-        (None, Some(Base::Zero)) if map.holds(150) => {
+        (None, Some(Base::Zero)) if map.ids.count(150) > 0 => {
             proof("holds the number 150, which only maps that count from 1 have", 1)
         }
         _ => None,

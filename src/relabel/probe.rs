@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::label::Confusion;
 use crate::sample::{IGNORE, Semantics};
 use crate::source::SourceError;
-use crate::source::label_map::{Base, ColorCode, LabelMap};
+use crate::source::label_map::{Base, ColorCode, Ids, LabelMap};
 
 use super::maps::{Maps, disproof};
 
@@ -46,7 +46,7 @@ pub(super) fn look(maps: &Maps<'_>) -> Result<Found, SourceError> {
     let base = given.or_else(|| read.iter().find_map(|(.., map)| map.base)).unwrap_or(Base::Zero);
     let mut warnings = Vec::new();
     if maps.options_given().container.color == ColorCode::Ade20k
-        && read.iter().any(|(.., map)| map.is_color && map.holds(ROAD))
+        && read.iter().any(|(.., map)| map.is_color && map.ids.count(ROAD) > 0)
     {
         warnings.push("road and skyscraper have the same colour; colour maps are read as road".to_owned());
     }
@@ -54,7 +54,7 @@ pub(super) fn look(maps: &Maps<'_>) -> Result<Found, SourceError> {
     Ok(Found { base, warnings })
 }
 
-const ROAD: u16 = 6;
+const ROAD: u8 = 6;
 
 /// How a map agrees with the ground truth: as it is, mirrored, and under the other base.
 struct Compared {
@@ -132,8 +132,8 @@ fn share<'a>(found: impl IntoIterator<Item = &'a Confusion>) -> Option<f64> {
 /// Without ground truth: maps that count from 0 and know no wall, but many buildings, more likely count from 1.
 fn no_walls(read: &[(usize, &str, LabelMap)], base: Base) -> Option<String> {
     let maps = || read.iter().filter(|(.., map)| map.base.is_none()).map(|(.., map)| &map.ids);
-    let count = |id: u16| maps().flat_map(|ids| ids.rows()).map(|row| row.iter().filter(|&&i| i == id).count()).sum();
-    let (n, zeros, ones): (usize, usize, usize) = (maps().map(|ids| ids.len()).sum(), count(0), count(1));
+    let count = |id| maps().map(|ids| ids.count(id)).sum::<usize>();
+    let (n, zeros, ones) = (maps().map(Ids::n_pixels).sum::<usize>(), count(0), count(1));
     match base {
         Base::Zero if n > 0 && zeros == 0 && ones * 10 > n => Some(
             "the maps hold no 0 (wall) but many 1 (building); if they show rooms, they count from 1: --base 1"

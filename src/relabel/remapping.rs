@@ -56,8 +56,7 @@ impl Derivation for Remapping<'_> {
         let fault = |reason: &dyn std::fmt::Display| Fault::new(key(), "semantics", reason);
         let labels = parent.semantics(row).map_err(|e| e.into_fault(key()))?;
         let labels = labels.ok_or_else(|| fault(&"the set has no labels"))?;
-        let ids = labels.values().mapv(u16::from);
-        let semantics = self.remap.apply_plane(ids.view()).map_err(|e| fault(&e))?;
+        let semantics = self.remap.apply_plane(labels.values()).map_err(|e| fault(&e))?;
         Ok(NewLabels { semantics, confidence: None, confusion: None })
     }
 }

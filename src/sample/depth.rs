@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::geometry::{self, Size, Window, nearest, standard};
 use super::select::Selection;
+use crate::wide::wide;
 
 /// Depth along the optical axis in metres, `[H, W]`; 0 = no measurement. Every value is finite and not negative.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,8 +97,12 @@ impl Depth {
     /// Number of pixels with a measurement.
     #[must_use]
     pub fn n_valid(&self) -> usize {
-        // Pictures have fewer than 2^32 pixels; 32 bits are counted four at a time.
-        self.0.as_slice().unwrap_or_default().iter().map(|&m| u32::from(m > 0.0)).sum::<u32>() as usize
+        let metres = self.0.as_slice().unwrap_or_default();
+        // Pictures have fewer than 2^32 pixels; 32 bits are counted several at a time.
+        wide(
+            #[inline(always)]
+            || metres.iter().map(|&m| u32::from(m > 0.0)).sum::<u32>() as usize,
+        )
     }
 
     /// The part the window covers; missing outside.

@@ -26,6 +26,7 @@ mod geometry;
 mod image;
 mod intrinsics;
 mod rotate;
+mod runs;
 mod select;
 
 pub use byte_map::{Confidence, IGNORE, Semantics};
@@ -35,6 +36,7 @@ pub use fault::Fault;
 pub use geometry::{Size, Window};
 pub use image::Image;
 pub use intrinsics::Intrinsics;
+pub(crate) use runs::{push_run, runs};
 pub(crate) use select::Selection;
 
 /// One frame: every field lies on the same H x W grid.

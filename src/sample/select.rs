@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-/// Masks are whole areas for the most part: blocks of so many pixels that are all alike are passed over.
-const BLOCK: usize = 32;
+use super::runs::runs;
 
 /// Shorter runs are copied pixel by pixel.
 const SHORT: usize = 16;
@@ -17,26 +16,7 @@ pub(crate) struct Selection {
 
 impl Selection {
     pub(crate) fn of(mask: &[bool]) -> Self {
-        let mut runs = Vec::new();
-        let mut open: Option<usize> = None;
-        for (block, first) in mask.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
-            let n = block.iter().map(|&take| u8::from(take)).sum::<u8>();
-            if usize::from(n) == if open.is_some() { block.len() } else { 0 } {
-                continue;
-            }
-            for (&take, at) in block.iter().zip(first..) {
-                match open {
-                    None if take => open = Some(at),
-                    Some(start) if !take => {
-                        runs.push(start..at);
-                        open = None;
-                    }
-                    _ => {}
-                }
-            }
-        }
-        runs.extend(open.map(|start| start..mask.len()));
-        Self { n_pixels: mask.len(), runs }
+        Self { n_pixels: mask.len(), runs: runs([mask]).filter(|run| mask[run.start]).collect() }
     }
 
     /// The chosen pixels of `into` become those of `from`, in every plane of the size of the mask.

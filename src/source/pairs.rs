@@ -222,7 +222,7 @@ impl Files<'_> {
 
     fn semantics(&self, remap: &Remap, container: &Container) -> Result<Semantics, Fault> {
         let map = self.decode(SEMANTICS, |bytes| label_map::decode(bytes, container))?;
-        remap.apply_plane(map.ids.view()).map_err(|error| self.fault(SEMANTICS, error))
+        map.classes(remap).map_err(|error| self.fault(SEMANTICS, error))
     }
 
     fn confidence(&self) -> Result<Confidence, Fault> {

@@ -5,9 +5,8 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView2};
 
 use super::LabelSpace;
-use super::runs::try_each_run;
 use super::table::{self, TableError};
-use crate::sample::{IGNORE, Semantics};
+use crate::sample::{IGNORE, Semantics, push_run, runs};
 
 /// Carries the class ids of a source into a [`LabelSpace`]; ids without a class there become 255, *ignore*.
 ///
@@ -157,17 +156,16 @@ impl Remap {
     ///
     /// # Errors
     /// [`UnknownId`] with the first id, row by row, that the table does not list.
-    pub fn apply_plane(&self, ids: ArrayView2<'_, u16>) -> Result<Semantics, UnknownId> {
+    pub fn apply_plane<T: Copy + PartialEq + Into<u32>>(&self, ids: ArrayView2<'_, T>) -> Result<Semantics, UnknownId> {
         let rows = ids.as_standard_layout();
         let ids = rows.as_slice().unwrap_or_default();
-        let mut plane = Array2::from_elem(rows.raw_dim(), IGNORE);
-        let out = plane.as_slice_mut().unwrap_or_default();
-        try_each_run([ids], |run| {
-            let target = self.id(ids[run.start].into())?;
-            out[run].fill(target);
-            Ok(())
-        })?;
-        Ok(Semantics::new(plane))
+        let mut classes = Vec::with_capacity(ids.len());
+        for run in runs([ids]) {
+            push_run(&mut classes, run.len(), self.id(ids[run.start].into())?);
+        }
+        // Every pixel is in one run, so the shape fits.
+        let plane = Array2::from_shape_vec(rows.raw_dim(), classes);
+        Ok(Semantics::new(plane.unwrap_or_else(|_| Array2::from_elem(rows.raw_dim(), IGNORE))))
     }
 
     fn unknown(&self, id: u32) -> UnknownId {

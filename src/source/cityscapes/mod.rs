@@ -260,7 +260,7 @@ impl Source for Cityscapes {
         if let Some(remap) = &self.remap {
             let map = decode(&self.options.root, entry, SEMANTICS, |b| label_map::decode(b, &Container::default()))?;
             let file = entry.source.get(SEMANTICS).map(String::as_str).unwrap_or_default();
-            let labels = map.map(|map| remap.apply_plane(map.ids.view())).transpose();
+            let labels = map.map(|map| map.classes(remap)).transpose();
             sample.semantics = labels.map_err(|e| Fault::new(file, SEMANTICS, e))?;
         }
         if let Some((field, found)) = sample.misfit() {

@@ -1,14 +1,14 @@
 //! Label maps in the containers that teachers and annotation tools write: PNG of 8 or 16 bits, palette PNG by index,
 //! RGB PNG by colour, PGM, npy and npz of any integer type in C or Fortran order, and headerless bytes of a stated size.
 //!
-//! A map comes out as it is stored; what its numbers mean is for a [`Remap`](crate::label::Remap) to say.
+//! A map comes out as it is stored; what its numbers mean is for a [`Remap`] to say.
 //!
 //! ```
-//! use semdepth::source::label_map::{Container, decode};
+//! use semdepth::source::label_map::{Container, Ids, decode};
 //! let pgm = b"P5 2 1 255\n\x00\x96";
-//! assert_eq!(decode(pgm, &Container::default())?.ids, ndarray::array![[0, 150]]);
+//! assert_eq!(decode(pgm, &Container::default())?.ids.into_u16(), ndarray::array![[0, 150]]);
 //! let headerless = Container { raw: Some(semdepth::sample::Size::new(1, 3)), ..Container::default() };
-//! assert_eq!(decode(&[1, 2, 255], &headerless)?.ids, ndarray::array![[1, 2, 255]]);
+//! assert_eq!(decode(&[1, 2, 255], &headerless)?.ids, Ids::Narrow(ndarray::array![[1, 2, 255]]));
 //! # Ok::<(), semdepth::source::picture::PictureError>(())
 //! ```
 
@@ -18,11 +18,12 @@ mod fit;
 use ndarray::Array2;
 
 use super::picture::{self, Map, PictureError};
-use crate::label::ade20k;
-use crate::sample::{Confidence, Size};
+use crate::label::{Remap, UnknownId, ade20k};
+use crate::sample::{Confidence, Semantics, Size};
 
 pub use color::ColorCode;
 pub use fit::{Misfit, Placement, place};
+pub use picture::Ids;
 
 /// What the bytes of a map do not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,8 +48,8 @@ pub enum Base {
 /// A decoded map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelMap {
-    /// Numbers as stored, `[H, W]`. Colours have become the ids they stand for.
-    pub ids: Array2<u16>,
+    /// Numbers as stored. Colours have become the ids they stand for.
+    pub ids: Ids,
     /// The base, when the file itself tells it: by its colours, or by a palette that is that of ADE20K.
     pub base: Option<Base>,
     /// Whether the ids were found by their colours.
@@ -56,12 +57,14 @@ pub struct LabelMap {
 }
 
 impl LabelMap {
-    /// Whether any pixel has this number.
-    #[must_use]
-    pub fn holds(&self, id: u16) -> bool {
-        match self.ids.as_slice_memory_order() {
-            Some(ids) => ids.contains(&id), // whole blocks at once
-            None => self.ids.iter().any(|&i| i == id),
+    /// Where the numbers go, `[H, W]`.
+    ///
+    /// # Errors
+    /// [`UnknownId`] with the first number, row by row, that the table does not list.
+    pub fn classes(&self, remap: &Remap) -> Result<Semantics, UnknownId> {
+        match &self.ids {
+            Ids::Narrow(ids) => remap.apply_plane(ids.view()),
+            Ids::Wide(ids) => remap.apply_plane(ids.view()),
         }
     }
 }
@@ -87,7 +90,7 @@ pub fn decode(bytes: &[u8], container: &Container) -> Result<LabelMap, PictureEr
         Map::Ids(ids) => plain(ids),
         Map::Indexed { ids, palette } => LabelMap { base: base_of(&palette), ..plain(ids) },
         Map::Colors(colors) => {
-            LabelMap { ids: container.color.ids(&colors)?, base: container.color.base(), is_color: true }
+            LabelMap { ids: Ids::Wide(container.color.ids(&colors)?), base: container.color.base(), is_color: true }
         }
     })
 }
@@ -109,13 +112,13 @@ pub fn decode_confidence(bytes: &[u8]) -> Result<Confidence, PictureError> {
     Ok(Confidence::new(values.mapv(|v| (v * scale).round() as u8)))
 }
 
-fn headerless(bytes: &[u8], size: Size) -> Result<Array2<u16>, PictureError> {
+fn headerless(bytes: &[u8], size: Size) -> Result<Ids, PictureError> {
     if bytes.len() != size.n_pixels() {
         let expected = format!("{} bytes of a headerless map of {size}", size.n_pixels());
         return Err(PictureError::unexpected(expected, format!("{} bytes", bytes.len())));
     }
-    let ids = bytes.iter().map(|&b| b.into()).collect();
-    Array2::from_shape_vec((size.height, size.width), ids).map_err(|e| PictureError::unexpected(size, e))
+    let ids = Array2::from_shape_vec((size.height, size.width), bytes.to_vec());
+    ids.map(Ids::Narrow).map_err(|e| PictureError::unexpected(size, e))
 }
 
 /// The base that a palette shows, when it is that of ADE20K from its first colours on.

@@ -13,6 +13,7 @@
 //! ```
 
 mod error;
+mod ids;
 mod jpeg;
 pub mod npy;
 pub mod npz;
@@ -28,6 +29,7 @@ use crate::file;
 use crate::sample::{Image, Size};
 
 pub use error::PictureError;
+pub use ids::Ids;
 
 /// The most pixels a picture may have.
 pub const MAX_PIXELS: usize = 64_000_000;
@@ -121,11 +123,11 @@ pub fn decode_f32(bytes: &[u8], endian: Endian) -> Result<Array2<f32>, PictureEr
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Map {
     /// Numbers.
-    Ids(Array2<u16>),
+    Ids(Ids),
     /// Numbers, and the colour that a viewer shows for each.
     Indexed {
         /// The numbers.
-        ids: Array2<u16>,
+        ids: Ids,
         /// Red, green, blue of 0, 1, ...
         palette: Vec<[u8; 3]>,
     },
@@ -137,8 +139,8 @@ pub(super) enum Map {
 pub(super) fn decode_map(bytes: &[u8], key: Option<&str>) -> Result<Map, PictureError> {
     match Format::of(bytes)? {
         Format::Png => png::decode_map(bytes),
-        Format::Npz => npy::Npy::parse(&npz::Npz::parse(bytes)?.map(key)?)?.plane_u16().map(Map::Ids),
-        _ => decode_u16(bytes, Endian::Big).map(Map::Ids),
+        Format::Npz => npy::Npy::parse(&npz::Npz::parse(bytes)?.map(key)?)?.plane_u16().map(Ids::Wide).map(Map::Ids),
+        _ => decode_u16(bytes, Endian::Big).map(Ids::Wide).map(Map::Ids),
     }
 }
 

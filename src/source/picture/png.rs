@@ -5,7 +5,7 @@ use std::io::{BufRead, Cursor};
 use ndarray::Array2;
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, Transformations};
 
-use super::{Map, PictureError, checked_size, image_from_samples, to_8_bits};
+use super::{Ids, Map, PictureError, checked_size, image_from_samples, to_8_bits};
 use crate::sample::{Image, Size};
 
 /// What the decoder may allocate besides the pixels: rows, the inflate window, ancillary chunks.
@@ -38,17 +38,24 @@ pub(super) fn decode_u16(bytes: &[u8]) -> Result<Array2<u16>, PictureError> {
         ColorType::Grayscale | ColorType::Indexed => Ok(()),
         _ => Err(PictureError::unexpected("a grey or palette PNG", format!("{} at {} bits", name(color), depth as u8))),
     })?;
-    unstretched(picture)
+    Ok(unstretched(picture)?.into_u16())
 }
 
-fn unstretched(picture: Samples) -> Result<Array2<u16>, PictureError> {
-    let Size { height, width } = picture.size;
-    let values: Vec<u16> = match picture.depth {
-        BitDepth::Sixteen => picture.bytes.as_chunks().0.iter().map(|&b| u16::from_be_bytes(b)).collect(),
-        BitDepth::Eight => picture.bytes.into_iter().map(u16::from).collect(),
-        depth => unpack(&picture.bytes, depth as u32, picture.size),
-    };
-    Array2::from_shape_vec((height, width), values).map_err(|_| damaged("the samples do not fill the picture"))
+/// The samples as they are: bytes, unless they have 16 bits.
+fn unstretched(picture: Samples) -> Result<Ids, PictureError> {
+    let size = picture.size;
+    Ok(match picture.depth {
+        BitDepth::Sixteen => {
+            Ids::Wide(plane(picture.bytes.as_chunks().0.iter().map(|&b| u16::from_be_bytes(b)).collect(), size)?)
+        }
+        BitDepth::Eight => Ids::Narrow(plane(picture.bytes, size)?),
+        depth => Ids::Narrow(plane(unpack(&picture.bytes, depth as u32, size), size)?),
+    })
+}
+
+fn plane<T>(samples: Vec<T>, size: Size) -> Result<Array2<T>, PictureError> {
+    Array2::from_shape_vec((size.height, size.width), samples)
+        .map_err(|_| damaged("the pixels do not fill the picture"))
 }
 
 /// The samples of a label map and what the file says of them.
@@ -65,29 +72,26 @@ pub(super) fn decode_map(bytes: &[u8]) -> Result<Map, PictureError> {
         }
         (ColorType::Rgb, BitDepth::Eight) => {
             let (colors, _) = picture.bytes.as_chunks::<3>();
-            let colors = Array2::from_shape_vec((size.height, size.width), colors.to_vec());
-            colors.map(Map::Colors).map_err(|_| damaged("the pixels do not fill the picture"))
+            plane(colors.to_vec(), size).map(Map::Colors)
         }
         (ColorType::Rgba, BitDepth::Eight) => {
             let (pixels, _) = picture.bytes.as_chunks::<4>();
             if pixels.iter().any(|p| p[3] != 255) {
                 return Err(PictureError::unexpected("opaque colours", "RGB with transparent pixels"));
             }
-            let colors = pixels.iter().map(|&[r, g, b, _]| [r, g, b]).collect();
-            let colors = Array2::from_shape_vec((size.height, size.width), colors);
-            colors.map(Map::Colors).map_err(|_| damaged("the pixels do not fill the picture"))
+            plane(pixels.iter().map(|&[r, g, b, _]| [r, g, b]).collect(), size).map(Map::Colors)
         }
         _ => Err(PictureError::unexpected("grey, palette or 8-bit RGB", found())),
     }
 }
 
 /// Samples of 1, 2 or 4 bits, leftmost in the high bits; every row starts on a byte.
-fn unpack(bytes: &[u8], bits: u32, size: Size) -> Vec<u16> {
+fn unpack(bytes: &[u8], bits: u32, size: Size) -> Vec<u8> {
     let per_byte = (8 / bits) as usize;
-    let mask = (1_u16 << bits) - 1;
+    let mask = (1_u8 << bits) - 1;
     let sample = |row: &[u8], x: usize| {
         let shift = 8 - bits as usize * (x % per_byte + 1);
-        (u16::from(row[x / per_byte]) >> shift) & mask
+        (row[x / per_byte] >> shift) & mask
     };
     let rows = bytes.chunks_exact(size.width.div_ceil(per_byte));
     rows.flat_map(|row| (0..size.width).map(move |x| sample(row, x))).collect()

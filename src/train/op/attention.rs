@@ -10,8 +10,9 @@ use super::join;
 use super::matmul::{Accum, matrix, matrix_mut};
 use super::partition::{Cut, NONE, Partition, partition_on_any_device, unpartition_on_any_device};
 use super::record::{flat, read, record, with};
-use super::wide::{largest, sum, sum_of_pairs, wide};
+use super::sum::{largest, sum, sum_of_pairs};
 use super::{Map, Scalar};
+use crate::wide::wide;
 
 /// Learned bias of every head for every offset of key from query: `[heads, 2P - 1, 2Q - 1]`.
 pub type BiasTable<E, D> = Tensor<(usize, usize, usize), E, D>;

@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use super::buffer::{Buffer, unwritten};
 use super::pointwise::{self, Curve, Function, Gelu, Identity};
 use super::record::{flat, read, record, tensor, with};
-use super::wide::{sum, sum_of_pairs, wide};
+use super::sum::{sum, sum_of_pairs};
 use super::{Map, Scalar, Vector};
+use crate::wide::wide;
 
 /// Mean and variance of every channel.
 #[derive(Debug, Clone)]

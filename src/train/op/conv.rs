@@ -12,9 +12,10 @@ use super::join::add_to;
 use super::matmul::{Accum, matmul, matrix, matrix_mut};
 use super::padding::{Padding, Windows};
 use super::record::{flat, read, record, with};
+use super::sum::sum;
 use super::unfold::{fold_tap, unfold, unfold_tap};
-use super::wide::{sum, wide};
 use super::{Map, Scalar, Vector};
+use crate::wide::wide;
 
 /// Cross-correlation of `x` `[B, C, H, W]` with `weight` `[O, C, k, k]`, plus `bias` `[O]`: `[B, O, H', W']`.
 ///

@@ -9,8 +9,8 @@ use super::buffer::zeros;
 use super::padding::{Padding, Windows};
 use super::record::{flat, read, record, with};
 use super::unfold::unfold;
-use super::wide::wide;
 use super::{Map, Scalar};
+use crate::wide::wide;
 
 /// Cross-correlation of every channel of `x` `[B, C, H, W]` with its kernel in `weight` `[C, 1, k, k]`: `[B, C, H', W']`.
 ///

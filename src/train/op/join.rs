@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use super::buffer::unwritten;
 use super::pointwise::CHUNK;
 use super::record::{flat, read, record, with};
-use super::wide::{sum_of_pairs, wide};
+use super::sum::sum_of_pairs;
 use super::{Map, Matrix, Scalar};
+use crate::wide::wide;
 
 /// `a + b`.
 ///

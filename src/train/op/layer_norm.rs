@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::buffer::{Buffer, unwritten};
 use super::record::{flat, read, record, with};
-use super::wide::{sum, sum_of_pairs, wide};
+use super::sum::{sum, sum_of_pairs};
 use super::{Map, Scalar, Vector};
+use crate::wide::wide;
 
 /// Normalises every pixel of `x` `[B, C, H, W]` over its channels (biased variance, `eps` inside the root), times `weight` plus
 /// `bias`, one each a channel.

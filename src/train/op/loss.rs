@@ -6,9 +6,9 @@ use dfdx::tensor_ops::{Device, SumTo};
 use rayon::prelude::*;
 
 use super::record::{flat, read, record, with};
-use super::wide::wide;
 use super::{Map, Number, Scalar};
 use crate::sample::IGNORE;
+use crate::wide::wide;
 
 /// The numbers of [`silog`]; [`SiLog::default`] has those of dss.md 8.1 for indoor sets.
 #[derive(Debug, Clone, Copy, PartialEq)]

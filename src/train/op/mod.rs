@@ -28,8 +28,8 @@ mod pool;
 mod record;
 mod resize;
 mod scalar;
+mod sum;
 mod unfold;
-mod wide;
 
 pub use attention::{AttentionKernel, BiasTable, window_attention, window_self_attention};
 pub use batch_norm::{Affine, BatchNormKernel, Moments, batch_norm, batch_norm_by};

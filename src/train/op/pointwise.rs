@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::Scalar;
 use super::buffer::unwritten;
 use super::record::{flat, read, record, with};
-use super::wide::wide;
+use crate::wide::wide;
 
 /// A function of one value.
 #[derive(Debug, Clone, Copy, PartialEq)]

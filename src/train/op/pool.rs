@@ -9,9 +9,10 @@ use super::buffer::zeros;
 use super::depthwise::lines;
 use super::padding::{Padding, Windows};
 use super::record::{flat, read, record, with};
+use super::sum::sum;
 use super::unfold::unfold;
-use super::wide::{sum, wide};
 use super::{Map, Matrix, Scalar};
+use crate::wide::wide;
 
 /// What a pool keeps of a window. Cells in the padding count for nothing: a mean is over the real cells of its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::buffer::{Buffer, unwritten};
 use super::record::{flat, read, record, with};
-use super::wide::wide;
 use super::{Map, Scalar};
+use crate::wide::wide;
 
 /// Where the cells of the result lie in the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,6 @@
-//! Loops compiled for the vector instructions the processor has.
+//! Sums and greatest values, to be inlined into loops for [`wide`](crate::wide::wide) vector instructions.
 
 use super::Scalar;
-
-/// Runs `f` with the widest vector instructions of this processor. Only loops that are inlined into `f` gain, so it belongs around
-/// the innermost work: outside it the compiler may count on nothing newer than SSE2.
-#[inline(always)]
-pub(super) fn wide<R>(f: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(f)
-}
 
 /// Running sums side by side; their number is fixed, so that a sum does not depend on the processor.
 const LANES: usize = 16;
@@ -85,6 +78,7 @@ pub(super) fn sum_of_pairs<E: Scalar>(a: &[E], b: &[E], f: impl Fn(E, E) -> E) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wide::wide;
 
     #[test]
     fn sums_are_those_of_a_plain_loop() {
