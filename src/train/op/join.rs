@@ -1,4 +1,4 @@
-//! Sums, joining and splitting of maps by channel, and factors for whole planes.
+//! Sums, joining of maps by channel, and factors for whole planes.
 
 use dfdx::shapes::{Axes2, Axis, HasShape, Shape};
 use dfdx::tensor::{Cpu, Tape, Tensor};
@@ -50,22 +50,6 @@ pub fn concat_channels<E: Scalar, D: JoinKernel<E>, T: Tape<E, D>>(
     D::concat_channels(tape, a, b)
 }
 
-/// The channels `from .. from + count` of `x`.
-///
-/// # Panics
-///
-/// When `x` has not so many channels.
-pub fn take_channels<E: Scalar, D: JoinKernel<E>, T: Tape<E, D>>(
-    tape: &mut T,
-    x: &Map<E, D>,
-    from: usize,
-    count: usize,
-) -> Map<E, D> {
-    let c = x.shape().1;
-    assert!(from + count <= c, "channels {from}..{} of {c}", from + count);
-    D::take_channels(tape, x, from, count)
-}
-
 /// Multiplies plane (b, c) of `x` by `factors[b, c]`.
 ///
 /// # Panics
@@ -97,18 +81,13 @@ pub trait JoinKernel<E: Scalar>: Device<E> {
         any_device::concat_channels(tape, a, b)
     }
 
-    /// [`take_channels`].
-    fn take_channels<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, from: usize, count: usize) -> Map<E, Self> {
-        any_device::take_channels(tape, x, from, count)
-    }
-
     /// [`scale_planes`].
     fn scale_planes<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factors: &Matrix<E, Self>) -> Map<E, Self> {
         any_device::scale_planes(tape, x, factors)
     }
 }
 
-pub(super) mod any_device {
+mod any_device {
     use super::*;
 
     pub(super) fn add<S: Shape, E: Scalar, D: Device<E>, T: Tape<E, D>>(
@@ -128,16 +107,6 @@ pub(super) mod any_device {
     ) -> Map<E, D> {
         let b = with(tape, b, |b| b * E::ONE);
         with(tape, a, |a| (a, b).concat_along(Axis::<1>))
-    }
-
-    pub(in super::super) fn take_channels<E: Scalar, D: Device<E>, T: Tape<E, D>>(
-        tape: &mut T,
-        x: &Map<E, D>,
-        from: usize,
-        count: usize,
-    ) -> Map<E, D> {
-        let (b, _, h, w) = *x.shape();
-        with(tape, x, |x| x.slice((0..b, from..from + count, 0..h, 0..w)))
     }
 
     pub(super) fn scale_planes<E: Scalar, D: Device<E>, T: Tape<E, D>>(
@@ -198,21 +167,6 @@ where
         })
     }
 
-    fn take_channels<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, from: usize, count: usize) -> Map<E, Self> {
-        let (b, c, h, w) = *x.shape();
-        let (sample, start, length) = ((c * h * w).max(1), from * h * w, count * h * w);
-        let x = flat(tape, x);
-        let values = read(&x);
-        let mut y = unwritten(b * length);
-        let parts = y.chunks_exact_mut(length.max(1)).zip(values.chunks_exact(sample));
-        parts.for_each(|(y, x)| y.copy_from_slice(&x[start..start + length]));
-        record(tape, [&x], (b, count, h, w), y, move |dy, [dx]| {
-            for (dx, dy) in dx.chunks_exact_mut(sample).zip(dy.chunks_exact(length.max(1))) {
-                add_to(&mut dx[start..start + length], dy);
-            }
-        })
-    }
-
     fn scale_planes<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factors: &Matrix<E, Self>) -> Map<E, Self> {
         let shape @ (_, _, h, w) = *x.shape();
         let plane = h * w;
@@ -253,7 +207,6 @@ mod tests {
         Add,
         AddToItself,
         Concat,
-        Take,
         Scale,
     }
 
@@ -266,11 +219,6 @@ mod tests {
             (Kind::Concat, ours) => {
                 let (a, b) = (shaped(&inputs[0], (2, 3, 2, 5)), shaped(&inputs[1], (2, 1, 2, 5)));
                 let y = if ours { concat_channels(tape, &a, &b) } else { any_device::concat_channels(tape, &a, &b) };
-                flat(tape, &y)
-            }
-            (Kind::Take, ours) => {
-                let x = shaped(&inputs[0], (2, 3, 2, 5));
-                let y = if ours { take_channels(tape, &x, 1, 2) } else { any_device::take_channels(tape, &x, 1, 2) };
                 flat(tape, &y)
             }
             (Kind::Scale, ours) => {
@@ -287,7 +235,6 @@ mod tests {
             (Join { kind: Kind::Add, ours: true }, vec![x(), values(2, 60)]),
             (Join { kind: Kind::AddToItself, ours: true }, vec![x()]),
             (Join { kind: Kind::Concat, ours: true }, vec![x(), values(2, 20)]),
-            (Join { kind: Kind::Take, ours: true }, vec![x()]),
             (Join { kind: Kind::Scale, ours: true }, vec![x(), values(2, 6)]),
         ]
     }
@@ -307,7 +254,6 @@ mod tests {
                 Kind::Add => x.iter().zip(&inputs[1]).map(|(a, b)| a + b).collect(),
                 Kind::AddToItself => x.iter().map(|a| 2.0 * a).collect(),
                 Kind::Concat => [&x[..30], &inputs[1][..10], &x[30..], &inputs[1][10..]].concat(),
-                Kind::Take => [&x[10..30], &x[40..]].concat(),
                 Kind::Scale => x.iter().enumerate().map(|(i, a)| a * inputs[1][i / 10]).collect(),
             };
             equals_loop(&case, &inputs, &expected);

@@ -36,7 +36,7 @@ pub use batch_norm::{Affine, BatchNormKernel, Moments, batch_norm, batch_norm_by
 pub use buffer::Shelf;
 pub use conv::{ConvKernel, conv2d};
 pub use depthwise::{DepthwiseKernel, depthwise_conv2d};
-pub use join::{JoinKernel, add, concat_channels, scale_planes, take_channels, times};
+pub use join::{JoinKernel, add, concat_channels, scale_planes, times};
 pub use layer_norm::{LayerNormKernel, layer_norm};
 pub use loss::{LabelError, LossKernel, SiLog, cross_entropy, silog};
 pub use padding::{Padding, Windows};
