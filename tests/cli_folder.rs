@@ -6,22 +6,8 @@ mod common;
 
 use std::path::Path;
 
-use assert_cmd::Command;
+use common::process::sdprep;
 use semdepth::shard::Set;
-
-struct Run {
-    code: i32,
-    stderr: String,
-}
-
-fn sdprep(folder: &Path, command: &str) -> Run {
-    let mut sdprep = Command::cargo_bin("sdprep").unwrap();
-    for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"] {
-        sdprep.env_remove(variable);
-    }
-    let output = sdprep.current_dir(folder).args(command.split_whitespace()).output().unwrap();
-    Run { code: output.status.code().unwrap(), stderr: String::from_utf8(output.stderr).unwrap() }
-}
 
 /// The CRC of the depth of all samples, as `fixtures/folder/expected.json` has it.
 fn depth_crc(set: &Path) -> u32 {

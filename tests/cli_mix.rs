@@ -1,53 +1,20 @@
 //! `sdprep mix`, `explain` and `view --method` as processes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+mod common;
 
-use assert_cmd::Command;
+use std::fs;
+
+use common::process::{done, refused, sdprep};
+use common::tree;
 use semdepth::shard::Set;
 use serde_json::Value;
-
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-fn sdprep(folder: &Path, arguments: &[&str]) -> Run {
-    let mut command = Command::cargo_bin("sdprep").unwrap();
-    for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"] {
-        command.env_remove(variable);
-    }
-    let output = command.current_dir(folder).args(arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
-/// Does it without a complaint; the words are separated by spaces.
-fn done(folder: &Path, command: &str) -> Run {
-    let run = sdprep(folder, &command.split(' ').collect::<Vec<_>>());
-    assert_eq!(run.code, 0, "{command}: {}", run.stderr);
-    run
-}
-
-fn refused(folder: &Path, command: &str, reason: &str) {
-    let run = sdprep(folder, &command.split(' ').collect::<Vec<_>>());
-    assert_eq!(run.code, 2, "{command}: {}", run.stderr);
-    assert!(run.stderr.contains(reason), "{command}: {}", run.stderr);
-}
 
 /// Six small rooms as `shards/synth-indoor`.
 fn rooms() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     done(folder.path(), "synth indoor -n 6 --height 48 --width 64 --quiet");
     folder
-}
-
-fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = walkdir::WalkDir::new(root).into_iter().map(|e| e.unwrap()).filter(|e| e.file_type().is_file());
-    files.map(|e| (e.path().strip_prefix(root).unwrap().display().to_string(), fs::read(e.path()).unwrap())).collect()
 }
 
 #[test]
@@ -140,7 +107,8 @@ fn explain_tells_and_shows_how_a_sample_was_made() {
     done(folder.path(), "mix shards/synth-indoor --method nearfarmix --quiet");
     let set = Set::open(folder.path().join("shards/synth-indoor-nearfarmix")).unwrap();
     let key = set.records()[2].entry.key.clone();
-    let run = sdprep(folder.path(), &["explain", "shards/synth-indoor-nearfarmix", &key, "--out", "how.png"]);
+    let explain = format!("explain shards/synth-indoor-nearfarmix {key} --out how.png");
+    let run = sdprep(folder.path(), &explain);
     assert_eq!(run.code, 0, "{}", run.stderr);
     for words in ["the near part of A over B", "threshold", "row 2 of synth-indoor", "the same as stored", "how.png"] {
         assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
@@ -150,12 +118,9 @@ fn explain_tells_and_shows_how_a_sample_was_made() {
     let plain = Set::open(folder.path().join("shards/synth-indoor")).unwrap().records()[0].entry.key.clone();
     refused(folder.path(), &format!("explain shards/synth-indoor {plain}"), "was not made by");
     fs::rename(folder.path().join("shards/synth-indoor"), folder.path().join("moved")).unwrap();
-    let lost = sdprep(folder.path(), &["explain", "shards/synth-indoor-nearfarmix", &key, "--out", "how.png"]);
+    let lost = sdprep(folder.path(), &explain);
     assert!(lost.code == 2 && lost.stderr.contains("--parent SET"), "{}", lost.stderr);
-    let found = sdprep(
-        folder.path(),
-        &["explain", "shards/synth-indoor-nearfarmix", &key, "--out", "how.png", "--parent", "moved"],
-    );
+    let found = sdprep(folder.path(), &format!("{explain} --parent moved"));
     assert_eq!(found.code, 0, "{}", found.stderr);
 }
 
@@ -222,7 +187,7 @@ fn a_damaged_parent_quarantines_its_mixes() {
     let mut bytes = fs::read(&shard).unwrap();
     bytes[50] ^= 1;
     fs::write(&shard, bytes).unwrap();
-    let run = sdprep(folder.path(), &["mix", "shards/synth-indoor", "--method", "cutmix", "--out", "mixed"]);
+    let run = sdprep(folder.path(), "mix shards/synth-indoor --method cutmix --out mixed");
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(run.stderr.contains("checksum"), "{}", run.stderr);
     let set = Set::open(folder.path().join("mixed")).unwrap();

@@ -6,23 +6,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
-
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-fn sdprep(folder: &Path, arguments: &[&str]) -> Run {
-    let mut command = Command::cargo_bin("sdprep").unwrap();
-    for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"] {
-        command.env_remove(variable);
-    }
-    let output = command.current_dir(folder).args(arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
+use common::process::sdprep;
 
 /// The real six-frame file and its split, copied under the official names.
 fn official_names(folder: &Path) -> Option<()> {
@@ -51,7 +35,7 @@ fn the_bare_command_finds_the_data_set() {
     if official_names(&folder.path().join("data")).is_none() {
         return;
     }
-    let run = sdprep(folder.path(), &["convert", "nyu"]);
+    let run = sdprep(folder.path(), "convert nyu");
     assert_eq!(run.code, 0, "{}", run.stderr);
     for line in
         ["taking data/nyu_depth_v2_labeled.mat", "taking data/splits.mat", "taking the split train", "shards/nyu"]
@@ -64,16 +48,16 @@ fn the_bare_command_finds_the_data_set() {
     assert_eq!(set["attributes"]["semdepth"]["split"], "train");
     assert_eq!(set["attributes"]["semdepth"]["complete"], true);
     // The other split lands beside it, and the same command again changes nothing.
-    assert_eq!(sdprep(folder.path(), &["convert", "nyu", "--split", "test", "--depth", "raw"]).code, 0);
+    assert_eq!(sdprep(folder.path(), "convert nyu --split test --depth raw").code, 0);
     assert!(folder.path().join("shards/nyu-test/zarr.json").is_file());
-    let again = sdprep(folder.path(), &["convert", "nyu"]);
+    let again = sdprep(folder.path(), "convert nyu");
     assert!(again.code == 0 && again.stdout.contains("complete already"), "{}", again.stdout);
 }
 
 #[test]
 fn nothing_found_says_what_to_type() {
     let folder = tempfile::tempdir().unwrap();
-    let run = sdprep(folder.path(), &["convert", "nyu"]);
+    let run = sdprep(folder.path(), "convert nyu");
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("sdprep convert nyu /path/to/nyu_depth_v2_labeled.mat"), "{}", run.stderr);
 }
@@ -82,7 +66,7 @@ fn nothing_found_says_what_to_type() {
 fn a_split_without_its_file_is_a_usage_error() {
     let folder = tempfile::tempdir().unwrap();
     small_file(folder.path());
-    let run = sdprep(folder.path(), &["convert", "nyu", "small.mat", "--labels", "none", "--split", "test"]);
+    let run = sdprep(folder.path(), "convert nyu small.mat --labels none --split test");
     assert_eq!(run.code, 2);
     assert!(run.stderr.contains("--splits FILE"), "{}", run.stderr);
 }
@@ -97,15 +81,15 @@ fn a_damaged_chunk_quarantines_one_sample() {
     let at = [start + 512, start].into_iter().find(|&at| bytes[at] == 0x78).expect("the head of a zlib stream");
     bytes[at + 10] ^= 4;
     std::fs::write(&path, bytes).unwrap();
-    let command = ["convert", "nyu", "small.mat", "--labels", "none", "--out", "set"];
-    let run = sdprep(folder.path(), &command);
+    let command = "convert nyu small.mat --labels none --out set";
+    let run = sdprep(folder.path(), command);
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(
         run.stderr.contains("\"00001\"") && run.stderr.contains("small.mat: depths (frame 2 of MATLAB): damaged chunk"),
         "{}",
         run.stderr
     );
-    let strict = sdprep(folder.path(), &[&command[..], &["--strict", "--force"]].concat());
+    let strict = sdprep(folder.path(), &format!("{command} --strict --force"));
     assert_eq!(strict.code, 3, "{}", strict.stderr);
 }
 
@@ -116,7 +100,7 @@ fn what_is_no_labelled_file_fails_with_the_reason() {
     let whole = std::fs::read(&path).unwrap();
     let fails = |bytes: &[u8], reason: &str| {
         std::fs::write(folder.path().join("bad.mat"), bytes).unwrap();
-        let run = sdprep(folder.path(), &["convert", "nyu", "bad.mat", "--labels", "none", "--out", "bad"]);
+        let run = sdprep(folder.path(), "convert nyu bad.mat --labels none --out bad");
         assert_eq!(run.code, 3, "{}", run.stderr);
         assert!(run.stderr.contains("bad.mat") && run.stderr.contains(reason), "{reason}: {}", run.stderr);
         assert!(!folder.path().join("bad").exists());
@@ -127,10 +111,10 @@ fn what_is_no_labelled_file_fails_with_the_reason() {
     let mut flipped = whole.clone();
     flipped[512 + 13] ^= 1; // the size of offsets in the superblock
     fails(&flipped, "superblock");
-    let run = sdprep(folder.path(), &["convert", "nyu", "missing.mat"]);
+    let run = sdprep(folder.path(), "convert nyu missing.mat");
     assert!(run.code == 3 && run.stderr.contains("missing.mat"), "{}", run.stderr);
-    let run = sdprep(folder.path(), &["convert", "nyu", "small.mat"]);
+    let run = sdprep(folder.path(), "convert nyu small.mat");
     assert!(run.code == 3 && run.stderr.contains("labels: there is no such variable"), "{}", run.stderr);
-    let run = sdprep(folder.path(), &["convert", "nyu", "small.mat", "--labels", "none", "--border", "crop"]);
+    let run = sdprep(folder.path(), "convert nyu small.mat --labels none --border crop");
     assert!(run.code == 2 && run.stderr.contains("480x640"), "{}", run.stderr);
 }

@@ -7,7 +7,6 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use semdepth::shard::{Set, verify};
 
@@ -70,12 +69,8 @@ mod onnx {
 }
 
 fn sdprep(folder: &Path, command: &str) -> (i32, String) {
-    let mut sdprep = Command::cargo_bin("sdprep").unwrap();
-    for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"] {
-        sdprep.env_remove(variable);
-    }
-    let output = sdprep.current_dir(folder).args(command.split_whitespace()).output().unwrap();
-    (output.status.code().unwrap(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    let run = common::process::sdprep(folder, command);
+    (run.code, run.stdout + &run.stderr)
 }
 
 /// Two pictures of 16x8 pixels, red on the left and green on the right, with a depth and without labels.

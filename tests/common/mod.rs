@@ -3,6 +3,7 @@
 
 pub mod made;
 pub mod mutation;
+pub mod process;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -10,31 +10,9 @@ mod real;
 use std::fs;
 use std::path::Path;
 
-use assert_cmd::Command;
+use common::process::{done, sdprep};
 use image::{GrayImage, RgbImage};
 use semdepth::shard::Set;
-
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-fn sdprep(folder: &Path, command: &str) -> Run {
-    let mut sdprep = Command::cargo_bin("sdprep").unwrap();
-    for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"] {
-        sdprep.env_remove(variable);
-    }
-    let output = sdprep.current_dir(folder).args(command.split_whitespace()).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
-fn done(folder: &Path, command: &str) -> Run {
-    let run = sdprep(folder, command);
-    assert_eq!(run.code, 0, "{command}: {}{}", run.stdout, run.stderr);
-    run
-}
 
 /// An npy of one axis order and any descriptor.
 fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
