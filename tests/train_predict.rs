@@ -151,6 +151,17 @@ fn pictures_of_any_size_become_files_of_their_size() {
     let double =
         json(&sdtrain(&["predict", run, small, "--size", "128x192", "--to", "npy", "--out", folder, "--json"]));
     assert_eq!(double["size"], serde_json::json!([128, 192]));
+
+    // What is no multiple of 32 is padded: every picture at its own size, and all at one.
+    for (size, told) in [("own", serde_json::json!({ "scale": [1.0, 1.0] })), ("40x50", serde_json::json!([40, 50]))] {
+        let command = ["predict", run, small, large, "--size", size, "--to", "npy", "--out", folder, "--json"];
+        assert_eq!(json(&sdtrain(&command))["size"], told);
+        for (name, dim) in [("small", (50, 40)), ("large", (120, 200))] {
+            let metres = semdepth::source::picture::read_f32(&out.join(format!("depth/{name}.npy"))).unwrap();
+            assert_eq!(metres.dim(), dim);
+            assert!(metres.iter().all(|m| (0.001..=10.0).contains(m)));
+        }
+    }
 }
 
 #[test]
@@ -180,7 +191,8 @@ fn inputs_that_cannot_be_are_told_apart() {
     check(&[run, &good, "--fov", "180"], 2, "between 0 and 180");
     check(&[run, &good, "--fx", "0"], 2, "--fx must be above 0");
     check(&[run, &good, "--to", "png", "--steps-per-metre", "10000"], 2, "6554 at most");
-    check(&[run, &good, "--size", "100x100"], 2, "multiples of 32");
+    check(&[run, &good, "--size", "0x100"], 2, "multiples of 32");
+    check(&[run, &good, "--size", "whole"], 2, "rows x columns");
     check(&["--weights", run, "--model", "dss-tiny", &good], 2, "is of dss-nano");
     check(&[&good, &good], 3, "good.png");
     check(&[run, &text_file], 3, "expected PNG, JPEG");

@@ -12,9 +12,8 @@ use crate::sample::{Sample, Size, Window};
 pub struct Augmentation {
     /// Largest rotation to either side, in degrees.
     pub rotation: f64,
-    /// Least share of each side that a random crop keeps; the crop is resized to the input of the network, and depth stays as it
-    /// is. 1 crops nothing.
-    pub crop: f64,
+    /// The part of a picture that is taken, anywhere in it, and resized to the input of the network; depth stays as it is.
+    pub crop: Crop,
     /// How often colours are changed.
     pub photometric: f64,
     /// Range of the exponent of every channel in [0, 1].
@@ -27,10 +26,28 @@ pub struct Augmentation {
     pub colour: (f64, f64),
 }
 
+/// What a random crop keeps of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Crop {
+    /// At least this share of each side, in the proportions of the picture. 1 crops nothing.
+    Share(f64),
+    /// So many rows and columns, as dss.md 3.1 trains on windows of KITTI.
+    Pixels(usize, usize),
+}
+
 impl Default for Augmentation {
     fn default() -> Self {
         let same = (1.0, 1.0);
-        Self { rotation: 0.0, crop: 1.0, photometric: 0.0, gamma: same, brightness: same, contrast: same, colour: same }
+        Self {
+            rotation: 0.0,
+            crop: Crop::Share(1.0),
+            photometric: 0.0,
+            gamma: same,
+            brightness: same,
+            contrast: same,
+            colour: same,
+        }
     }
 }
 
@@ -59,7 +76,13 @@ impl Augmentation {
             Err(format!("augmentation.{name}: expected a number from {low} to {high}, found {value}"))
         };
         within("rotation", self.rotation, 0.0, 180.0)?;
-        within("crop", self.crop, 0.1, 1.0)?;
+        match self.crop {
+            Crop::Share(share) => within("crop", share, 0.1, 1.0)?,
+            Crop::Pixels(rows, columns) => {
+                let least = rows.min(columns);
+                within("crop: rows and columns", least as f64, 32.0, 1e6)?;
+            }
+        }
         within("photometric", self.photometric, 0.0, 1.0)?;
         for (name, (low, high)) in [
             ("gamma", self.gamma),
@@ -78,10 +101,9 @@ impl Augmentation {
         let mirrored = chance.uniform() < flip;
         let degrees = self.rotation * (2.0 * chance.uniform() - 1.0);
         let draws = [chance.uniform(), chance.uniform(), chance.uniform()];
-        let placed = if self.crop < 1.0 {
-            sample.window(crop(sample.image.size(), self.crop, draws)).resize(size)
-        } else {
-            sample.resize(size)
+        let placed = match self.crop {
+            Crop::Share(1.0..) => sample.resize(size),
+            some => sample.window(crop(sample.image.size(), some, draws)).resize(size),
         };
         let placed = if mirrored { placed.mirror() } else { placed };
         if degrees == 0.0 { placed } else { placed.rotate(degrees) }
@@ -112,11 +134,16 @@ pub fn plain() -> Tones {
     [std::array::from_fn(|value| value as f32 / 255.0); 3]
 }
 
-/// A window with the proportions of the picture, sides at least `least` of its own.
-fn crop(size: Size, least: f64, [share, down, along]: [f64; 3]) -> Window {
-    let share = least + (1.0 - least) * share;
-    let side = |n: usize| ((n as f64 * share).round() as usize).clamp(1, n.max(1));
-    let (height, width) = (side(size.height), side(size.width));
+/// A window within the picture.
+fn crop(size: Size, crop: Crop, [share, down, along]: [f64; 3]) -> Window {
+    let (height, width) = match crop {
+        Crop::Share(least) => {
+            let share = least + (1.0 - least) * share;
+            let side = |n: usize| ((n as f64 * share).round() as usize).clamp(1, n.max(1));
+            (side(size.height), side(size.width))
+        }
+        Crop::Pixels(rows, columns) => (rows.min(size.height), columns.min(size.width)),
+    };
     let start = |n: usize, kept: usize, at: f64| ((n.saturating_sub(kept) + 1) as f64 * at) as i64;
     Window { top: start(size.height, height, down), left: start(size.width, width, along), height, width }
 }
@@ -145,10 +172,11 @@ mod tests {
 
     #[test]
     fn a_crop_shows_pixels_of_the_sample_and_the_camera_follows() {
-        let half = Augmentation { crop: 0.5, ..Augmentation::default() };
+        let half = Augmentation { crop: Crop::Share(0.5), ..Augmentation::default() };
         for i in 0..200 {
             let mut chance = Stream::new(&format!("sample {i}"), 3);
-            let window = crop(Size::new(40, 60), 0.5, [chance.uniform(), chance.uniform(), chance.uniform()]);
+            let window =
+                crop(Size::new(40, 60), Crop::Share(0.5), [chance.uniform(), chance.uniform(), chance.uniform()]);
             assert!(window.height >= 20 && window.width >= 30);
             assert!(window.top >= 0 && window.top as usize + window.height <= 40);
             assert!(window.left >= 0 && window.left as usize + window.width <= 60);
@@ -158,6 +186,31 @@ mod tests {
         let k = placed.intrinsics.unwrap();
         assert!(k.fx > 50.0 && k.fx <= 100.0, "{k:?}");
         assert!(placed.depth.metres().iter().all(|&m| m >= 1.0), "no depth is made up");
+    }
+
+    #[test]
+    fn a_window_of_pixels_keeps_the_scale() {
+        let window = Augmentation { crop: Crop::Pixels(32, 40), ..Augmentation::default() };
+        let mut corners = std::collections::BTreeSet::new();
+        for i in 0..50 {
+            let placed = window.place(&sample(), Size::new(32, 40), 0.0, &mut Stream::new(&format!("sample {i}"), 3));
+            let (metres, k) = (placed.depth.metres(), placed.intrinsics.unwrap());
+            let corner = metres[(0, 0)];
+            let (top, left) = ((corner as usize - 1) / 60, (corner as usize - 1) % 60);
+            assert_eq!(metres[(31, 39)], 1.0 + ((top + 31) * 60 + left + 39) as f32);
+            assert_eq!((k.fx, k.cx, k.cy), (50.0, 29.5 - left as f64, 19.5 - top as f64));
+            corners.insert((top, left));
+        }
+        assert!(corners.len() > 30, "they lie anywhere: {corners:?}");
+    }
+
+    #[test]
+    fn crops_are_said_as_a_share_or_as_rows_and_columns() {
+        let of = |text: &str| serde_json::from_str::<Augmentation>(text).map(|a| a.crop).ok();
+        assert_eq!(of(r#"{"crop": 0.5}"#), Some(Crop::Share(0.5)));
+        assert_eq!(of(r#"{"crop": 1}"#), Some(Crop::Share(1.0)));
+        assert_eq!(of(r#"{"crop": [352, 608]}"#), Some(Crop::Pixels(352, 608)));
+        assert_eq!(of(r#"{"crop": [352]}"#), None);
     }
 
     #[test]
@@ -186,7 +239,7 @@ mod tests {
         let told = |a: Augmentation| a.check().unwrap_err();
         let usual = Augmentation::usual(Domain::Indoor);
         assert_eq!(usual.check(), Ok(()));
-        assert!(told(Augmentation { crop: 0.0, ..usual }).contains("augmentation.crop"));
+        assert!(told(Augmentation { crop: Crop::Share(0.0), ..usual }).contains("augmentation.crop"));
         assert!(told(Augmentation { gamma: (1.1, 0.9), ..usual }).contains("augmentation.gamma"));
         assert!(told(Augmentation { rotation: f64::NAN, ..usual }).contains("augmentation.rotation"));
     }

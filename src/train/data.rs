@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::augment::{self, Tones};
+use super::augment::{self, Crop, Tones};
 use super::nn::Stream;
 use crate::label::LabelSpace;
 use crate::mix::Domain;
@@ -39,6 +39,18 @@ pub enum DataError {
     NoDepth {
         /// How many.
         looked_at: usize,
+    },
+    /// Pictures smaller than the window that is to be cut from them.
+    #[error("{path}: its samples are {size}, too small for a crop of {rows}x{columns}", path = path.display())]
+    Crop {
+        /// The set.
+        path: PathBuf,
+        /// Of its samples.
+        size: Size,
+        /// Of the window.
+        rows: usize,
+        /// Of the window.
+        columns: usize,
     },
     /// No sample at all.
     #[error("the sets hold no sample to learn from")]
@@ -108,6 +120,20 @@ impl Data {
     pub fn domain(&self) -> Domain {
         let road = self.sets.iter().all(|set| Domain::of(&set.spec().dataset) == Domain::Road);
         if road { Domain::Road } else { Domain::Indoor }
+    }
+
+    /// Finds out whether every sample is large enough to be cropped.
+    ///
+    /// # Errors
+    ///
+    /// A set whose samples are smaller than the crop.
+    pub fn check_crop(&self, crop: Crop) -> Result<(), DataError> {
+        let Crop::Pixels(rows, columns) = crop else { return Ok(()) };
+        let small = |set: &&Set| set.spec().size.height < rows || set.spec().size.width < columns;
+        match self.sets.iter().find(small) {
+            Some(set) => Err(DataError::Crop { path: set.root().to_owned(), size: set.spec().size, rows, columns }),
+            None => Ok(()),
+        }
     }
 
     /// Looks for depth in a few samples spread over the sets; samples that cannot be read say nothing.

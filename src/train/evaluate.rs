@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::metric::{Average, Confusion, Flip, Picture, Protocol, Scores, average, mirror_average};
 use super::model::Dss;
 use super::op::Backend;
-use super::predict::{Input, Prediction, normalised, predict_input};
+use super::predict::{Input, InputSize, Prediction, predict_input};
 use crate::label::{LabelSpace, NoTable, Remap};
 use crate::sample::{IGNORE, Sample, Semantics};
 use crate::shard::{Set, SetError};
@@ -22,6 +22,8 @@ pub struct Rules {
     pub flip: Option<Flip>,
     /// The classes that truth and prediction are both carried to; none for those of the first set that has labels.
     pub score: Option<LabelSpace>,
+    /// How large the network sees the pictures.
+    pub size: InputSize,
 }
 
 /// What came of an evaluation.
@@ -171,10 +173,7 @@ pub fn evaluate<D: Backend<f32>>(
 
 /// What the network says of a sample, mirror averaging included.
 fn predicted<D: Backend<f32>>(network: &Dss<f32, D>, sample: &Sample, rules: &Rules) -> Prediction {
-    let run = |image: crate::sample::Image| {
-        let (values, size) = (normalised(&image, network.config()), network.config().input_size);
-        predict_input(network, &Input { image, values, size })
-    };
+    let run = |image| predict_input(network, &Input::of(image, rules.size, network.config()));
     let mut prediction = run(sample.image.clone());
     if let Some(flip) = rules.flip {
         let mirrored = run(sample.image.mirror());

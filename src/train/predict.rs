@@ -6,6 +6,7 @@ use std::path::Path;
 use dfdx::shapes::HasShape;
 use dfdx::tensor::NoneTape;
 use ndarray::{Array2, Array3, Axis};
+use serde_json::{Value, json};
 
 use super::metric::resize;
 use super::model::{self, Config, Dss, WeightsError};
@@ -15,15 +16,52 @@ use crate::sample::{Depth, Image, Semantics, Size};
 use crate::source::picture::npy::Npy;
 use crate::source::picture::{self, PictureError};
 
+/// Rows and columns that a picture is resized to before a network sees it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum InputSize {
+    /// Those of the network's input, as in training.
+    #[default]
+    OfNetwork,
+    /// These.
+    Fixed(usize, usize),
+    /// Those of the picture times these factors.
+    Scaled(f64, f64),
+}
+
+impl InputSize {
+    /// The picture's own.
+    pub const OWN: Self = Self::Scaled(1.0, 1.0);
+
+    /// For the account of a run: rows and columns, or the factors.
+    pub fn to_json(self, config: &Config) -> Value {
+        match self {
+            Self::OfNetwork => json!(config.input_size),
+            Self::Fixed(rows, columns) => json!([rows, columns]),
+            Self::Scaled(down, across) => json!({ "scale": [down, across] }),
+        }
+    }
+
+    fn of(self, picture: Size, config: &Config) -> (usize, usize) {
+        let scaled = |n: usize, factor: f64| ((n as f64 * factor).round() as usize).max(1);
+        match self {
+            Self::OfNetwork => config.input_size,
+            Self::Fixed(rows, columns) => (rows, columns),
+            Self::Scaled(down, across) => (scaled(picture.height, down), scaled(picture.width, across)),
+        }
+    }
+}
+
 /// A picture for a network.
 #[derive(Debug, Clone)]
 pub struct Input {
     /// The picture at its own size.
     pub image: Image,
     /// Normalised values `[3, H, W]`.
-    pub values: Vec<f32>,
+    values: Vec<f32>,
     /// Rows and columns of the values.
-    pub size: (usize, usize),
+    size: (usize, usize),
+    /// Rows and columns that show the picture; those below and to the right are its reflection (dss.md 3.1).
+    shown: (usize, usize),
 }
 
 /// An input that a network cannot take.
@@ -54,31 +92,36 @@ pub enum InputError {
 }
 
 impl Input {
-    /// Reads the pictures of a file: one of a picture, resized to the network's size; or all of an npy array `[N, 3, H, W]` of floats
-    /// that are normalised already, as they are.
+    /// A picture, resized to `size`, and padded to what the network can take.
+    pub fn of(image: Image, size: InputSize, config: &Config) -> Self {
+        let shown = size.of(image.size(), config);
+        let (rows, columns) = multiples(config);
+        let size = (shown.0.next_multiple_of(rows), shown.1.next_multiple_of(columns));
+        let values = normalised(&image.resize_smooth(Size::new(shown.0, shown.1)), config);
+        let values = if size == shown { values } else { reflected(&values, shown, size) };
+        Self { image, values, size, shown }
+    }
+
+    /// Reads the pictures of a file: one of a picture, as in [`of`](Self::of); or all of an npy array `[N, 3, H, W]` of floats that
+    /// are normalised already, as they are.
     ///
     /// # Errors
     ///
     /// A file that is neither, or an array the network cannot take.
-    pub fn read(path: &Path, config: &Config) -> Result<Vec<Self>, InputError> {
+    pub fn read(path: &Path, size: InputSize, config: &Config) -> Result<Vec<Self>, InputError> {
         let bytes = picture::read_bytes(path)?;
         if bytes.starts_with(b"\x93NUMPY") {
             Self::array(&bytes, config)
         } else {
-            Ok(vec![Self::picture(&bytes, config)?])
+            Ok(vec![Self::of(picture::decode_rgb(&bytes)?, size, config)])
         }
-    }
-
-    fn picture(bytes: &[u8], config: &Config) -> Result<Self, PictureError> {
-        let image = picture::decode_rgb(bytes)?;
-        Ok(Self { values: normalised(&image, config), size: config.input_size, image })
     }
 
     fn array(bytes: &[u8], config: &Config) -> Result<Vec<Self>, InputError> {
         let file = Npy::parse(bytes)?;
         let volume = file.volume_f32()?;
         let (_, channels, h, w) = volume.dim();
-        let multiples = (32 * config.encoder_window.0, 32 * config.encoder_window.1);
+        let multiples = multiples(config);
         if channels != 3 || h % multiples.0 != 0 || w % multiples.1 != 0 {
             return Err(InputError::Shape { found: file.shape().to_vec(), multiples });
         }
@@ -89,6 +132,7 @@ impl Input {
             image: shown(values.to_owned(), config),
             values: values.iter().copied().collect(),
             size: (h, w),
+            shown: (h, w),
         };
         Ok(volume.axis_iter(Axis(0)).map(input).collect())
     }
@@ -98,9 +142,27 @@ impl Input {
     }
 }
 
-/// A picture as the network takes it: resized, in [0, 1], less the mean, over the deviation; `[3, H, W]`.
-pub fn normalised(image: &Image, config: &Config) -> Vec<f32> {
-    let image = image.resize_smooth(Size::new(config.input_size.0, config.input_size.1));
+/// What rows and columns of an input have to be multiples of.
+fn multiples(config: &Config) -> (usize, usize) {
+    (32 * config.encoder_window.0, 32 * config.encoder_window.1)
+}
+
+/// Planes grown below and to the right by their reflection; the edge is not repeated.
+fn reflected(values: &[f32], (h, w): (usize, usize), (rows, columns): (usize, usize)) -> Vec<f32> {
+    let place = |i: usize, n: usize| {
+        let period = (2 * (n - 1)).max(1);
+        let i = i % period;
+        if i < n { i } else { period - i }
+    };
+    let across: Vec<usize> = (0..columns).map(|x| place(x, w)).collect();
+    let plane = |plane: &[f32]| -> Vec<f32> {
+        (0..rows).flat_map(|y| across.iter().map(move |x| place(y, h) * w + x)).map(|at| plane[at]).collect()
+    };
+    values.chunks_exact(h * w).flat_map(plane).collect()
+}
+
+/// A picture as a network takes it: in [0, 1], less the mean, over the deviation; `[3, H, W]`.
+fn normalised(image: &Image, config: &Config) -> Vec<f32> {
     let channels = image.planes().outer_iter().zip(config.input_mean.iter().zip(&config.input_std));
     channels.flat_map(|(plane, (mean, std))| plane.mapv(|v| (f32::from(v) / 255.0 - mean) / std)).collect()
 }
@@ -115,7 +177,7 @@ fn shown(mut values: Array3<f32>, config: &Config) -> Image {
     Image::from_planes(values.mapv(|v| v.round() as u8)).unwrap_or_else(|| Image::filled(Size::new(h, w), 0))
 }
 
-/// What a network says of one picture, at the resolution of its input.
+/// What a network says of one picture, at the resolution at which it saw it.
 #[derive(Debug, Clone)]
 pub struct Prediction {
     /// Metres.
@@ -127,6 +189,18 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// The first rows and columns.
+    fn within(self, (rows, columns): (usize, usize)) -> Self {
+        if (rows, columns) == self.size {
+            return self;
+        }
+        fn cut<T: Copy>(plane: &[T], width: usize, (rows, columns): (usize, usize)) -> Vec<T> {
+            plane.chunks_exact(width).take(rows).flat_map(|row| &row[..columns]).copied().collect()
+        }
+        let (width, size) = (self.size.1, (rows, columns));
+        Self { depth: cut(&self.depth, width, size), classes: cut(&self.classes, width, size), size }
+    }
+
     /// Depth at another size, bilinear with half-pixel centres.
     pub fn depth_at(&self, size: Size) -> Depth {
         let target = (size.height, size.width);
@@ -144,14 +218,9 @@ impl Prediction {
     }
 }
 
-/// Runs a network on one normalised picture `[1, 3, H, W]`.
-pub fn predict<D: Backend<f32>>(network: &Dss<f32, D>, input: &Map<f32, D>) -> Prediction {
-    run(network, input, Pass::evaluation()).0
-}
-
-/// Runs a network on one input.
+/// Runs a network on one input; what it says of the padding is left out.
 pub fn predict_input<D: Backend<f32>>(network: &Dss<f32, D>, input: &Input) -> Prediction {
-    predict(network, &input.map(network.device()))
+    run(network, &input.map(network.device()), Pass::evaluation()).0.within(input.shown)
 }
 
 /// As [`predict_input`], and keeps all intermediate maps.
@@ -173,7 +242,7 @@ pub fn predict_watched<D: Backend<f32>>(
     features.count += 1;
     features.add("input", &x);
     maps.iter().for_each(|(name, map)| features.add(name, map));
-    Ok(prediction)
+    Ok(prediction.within(input.shown))
 }
 
 type Named<D> = (String, Map<f32, D>);
@@ -245,6 +314,30 @@ mod tests {
         let values = Array3::from_shape_vec((3, 32, 64), normalised(&image, &config)).unwrap();
         assert_eq!(values[(1, 2, 3)], (85.0 / 255.0 - 0.5) / 0.5);
         assert_eq!(shown(values, &config), image);
+    }
+
+    #[test]
+    fn a_picture_of_any_size_is_padded_by_its_reflection_and_cut_back() {
+        let config = Config::named("dss-nano").unwrap().for_size((32, 64));
+        let planes = Array3::from_shape_fn((3, 37, 70), |(c, y, x)| (c * 40 + 2 * y + x) as u8);
+        let image = Image::from_planes(planes).unwrap();
+        let own = Input::of(image.clone(), InputSize::OWN, &config);
+        assert_eq!((own.size, own.shown), ((64, 128), (37, 70)));
+        let values = ndarray::ArrayView3::from_shape((3, 64, 128), &own.values).unwrap();
+        for (y, x, (from_y, from_x)) in [(36, 69, (36, 69)), (37, 0, (35, 0)), (5, 70, (5, 68)), (63, 127, (9, 11))] {
+            assert_eq!(values[(1, y, x)], values[(1, from_y, from_x)], "{y},{x}");
+        }
+        let network: Dss<f32, dfdx::tensor::Cpu> = Dss::new(Default::default(), config, 1).unwrap();
+        let prediction = predict_input(&network, &own);
+        assert_eq!((prediction.size, prediction.depth.len(), prediction.classes.len()), ((37, 70), 37 * 70, 37 * 70));
+        // The padded picture, given as it is, says the same of its first rows and columns.
+        let whole = predict_input(&network, &Input { shown: own.size, ..own.clone() });
+        for (y, x) in [(0, 0), (36, 69), (20, 3)] {
+            assert_eq!(prediction.depth[y * 70 + x], whole.depth[y * 128 + x]);
+        }
+        let fixed = Input::of(image.clone(), InputSize::Fixed(20, 50), &network.config().clone());
+        assert_eq!((fixed.size, fixed.shown), ((32, 64), (20, 50)));
+        assert_eq!(Input::of(image, InputSize::OfNetwork, network.config()).shown, (32, 64));
     }
 
     #[test]

@@ -107,6 +107,8 @@ fn what_cannot_be_is_refused_before_anything_is_made() {
         (vec!["--mix", "nearfarmix"], "the sets hold one"),
         (vec!["--resume"], "there is no run in"),
         (vec!["--crop", "0"], "augmentation.crop"),
+        (vec!["--crop", "some"], "a share such as 0.8"),
+        (vec!["--crop", "64x800"], "too small for a crop of 64x800"),
         (vec!["--flip", "2"], "flip: expected a number from 0 to 1"),
         (vec!["--best", "beauty"], "abs_rel"),
         (vec!["--config", bad.to_str().unwrap()], "`optimiser.lrr` is unknown"),
@@ -120,6 +122,42 @@ fn what_cannot_be_is_refused_before_anything_is_made() {
     assert!(!run.exists());
     let output = sdtrain(&[dir.path().join("nothing").to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+}
+
+/// As dss.md 3.1 trains on KITTI: on windows, and evaluated on whole pictures at the same scale.
+#[test]
+fn windows_are_learned_from_and_whole_pictures_are_evaluated() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 2);
+    let run = dir.path().join("run");
+    let (set, run) = (set.to_str().unwrap(), run.to_str().unwrap());
+    let trained = sdtrain(&[
+        set,
+        "--val",
+        set,
+        "--out",
+        run,
+        "--size",
+        "32x64",
+        "--crop",
+        "32x64",
+        "--steps",
+        "1",
+        "--batch",
+        "1",
+        "--pictures",
+        "1",
+    ]);
+    assert!(trained.status.success(), "{}", text(&trained.stderr));
+    let of_run: Value = serde_json::from_slice(&std::fs::read(format!("{run}/eval.json")).unwrap()).unwrap();
+    assert_eq!(of_run["size"], serde_json::json!({ "scale": [1.0, 1.0] }));
+    let evaluated = sdtrain(&["eval", run, set, "--size", "own", "--json"]);
+    let own: Value = serde_json::from_slice(&evaluated.stdout).unwrap();
+    assert_eq!(own["full"], of_run["full"]);
+    let small = sdtrain(&["eval", run, set, "--json"]);
+    let small: Value = serde_json::from_slice(&small.stdout).unwrap();
+    assert_eq!(small["size"], serde_json::json!([32, 64]));
+    assert_ne!(small["full"], own["full"], "resized to the window");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dfdx::tensor::Cpu;
 use semdepth::mix::{Domain, Method};
 use semdepth::sample::Sample;
-use semdepth::train::augment::Augmentation;
+use semdepth::train::augment::{Augmentation, Crop};
 use semdepth::train::checkpoint::{Checkpoint, save_weights};
 use semdepth::train::data::Data;
 use semdepth::train::fault::TrainError;
@@ -33,7 +33,7 @@ fn a_stopped_and_continued_run_equals_an_unbroken_one_bit_for_bit() {
         keep: 2,
         pictures: 0,
         mix: MixShares::from([(Method::NearFarMix, 0.5), (Method::CutMix, 0.3)]),
-        augmentation: Augmentation { crop: 0.7, ..Augmentation::usual(Domain::Indoor) },
+        augmentation: Augmentation { crop: Crop::Share(0.7), ..Augmentation::usual(Domain::Indoor) },
         ..Settings::default()
     };
     let unbroken = dir.path().join("unbroken");

@@ -88,7 +88,8 @@ impl Args {
             FlipName::Mean => Flip::Mean,
             FlipName::Ramp => Flip::Ramp,
         });
-        let rules = Rules { protocol: self.rules.protocol()?, flip, score: self.rules.score()? };
+        let rules =
+            Rules { protocol: self.rules.protocol()?, flip, score: self.rules.score()?, size: self.network.size() };
         let network = self.network.load(device, &self.run)?;
         let mut sets = Vec::new();
         for path in &self.sets {
@@ -156,7 +157,7 @@ pub(super) fn value<D: Backend<f32>>(network: &Dss<f32, D>, sets: &[Set], rules:
     value["semantics"] = json!(found.semantics.as_ref().map(|(_, scores)| scores));
     value["score"] = json!(found.semantics.as_ref().map(|(space, _)| space.name()));
     value["model"] = json!(network.config().model);
-    value["size"] = json!(network.config().input_size);
+    value["size"] = rules.size.to_json(network.config());
     value["sets"] = sets.iter().map(set).collect();
     value
 }

@@ -11,6 +11,7 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::device::DeviceName;
 use crate::train::model::{Config, Dss};
 use crate::train::op::Backend;
+use crate::train::predict::InputSize;
 
 /// Options of every command that runs a network.
 #[derive(Debug, clap::Args)]
@@ -18,9 +19,10 @@ pub(super) struct NetworkArgs {
     /// The network of a file that does not say it: dss-nano, dss-tiny, dss-small, dss-base or dss-large
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
-    /// Rows and columns the pictures are resized to, multiples of 32 [default: as in training]
-    #[arg(long, value_name = "HxW", value_parser = super::size)]
-    size: Option<(usize, usize)>,
+    /// Rows and columns the pictures are resized to, or `own` for as they are; what the network cannot take is padded
+    /// [default: as in training]
+    #[arg(long, value_name = "HxW|own", value_parser = input_size)]
+    size: Option<InputSize>,
     /// Where the network runs: cpu, or cuda:0 and so on
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub(super) device: DeviceName,
@@ -40,14 +42,26 @@ impl NetworkArgs {
             (None, None) => None,
         };
         let config = match (config, self.size) {
-            (Some(config), Some(size)) => {
-                let config = config.running_at(size);
+            (Some(config), Some(InputSize::Fixed(rows, columns))) => {
+                let config = config.running_at((rows, columns));
                 config.check().map_err(|e| Usage(e.to_string()))?;
                 Some(config)
             }
             (config, _) => config,
         };
         Ok(checkpoint.network(device, config)?)
+    }
+
+    /// How large the network sees pictures.
+    pub(super) fn size(&self) -> InputSize {
+        self.size.unwrap_or_default()
+    }
+}
+
+fn input_size(text: &str) -> Result<InputSize, String> {
+    match text {
+        "own" => Ok(InputSize::OWN),
+        _ => super::size(text).map(|(rows, columns)| InputSize::Fixed(rows, columns)),
     }
 }
 

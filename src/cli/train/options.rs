@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::exit::Usage;
 use crate::file::read_bounded;
 use crate::mix::{Method, UnknownMethod};
-use crate::train::augment::Augmentation;
+use crate::train::augment::{Augmentation, Crop};
 use crate::train::mixing::usual_share;
 use crate::train::optim::AdamWConfig;
 use crate::train::plan::{Layer, NETWORK, Plan, put};
@@ -58,9 +58,10 @@ pub(super) struct Options {
     /// Largest rotation to either side in degrees [default: 2.5; 1 when all sets show roads]
     #[arg(long, value_name = "DEGREES")]
     rotate: Option<f64>,
-    /// Least share of each side that a random crop keeps [default: 1, no crops]
-    #[arg(long, value_name = "SHARE")]
-    crop: Option<f64>,
+    /// What a random crop keeps: a least share of each side, or rows and columns; pictures are then seen whole in validation, at the
+    /// same scale [default: 1, no crops]
+    #[arg(long, value_name = "SHARE|HxW", value_parser = crop)]
+    crop: Option<Crop>,
     /// How often gamma, brightness and colour are changed [default: 0.5]
     #[arg(long, value_name = "P")]
     photometric: Option<f64>,
@@ -176,6 +177,15 @@ fn switch(text: &str) -> Result<bool, String> {
         "on" => Ok(true),
         "off" => Ok(false),
         _ => Err(format!("expected on or off; found {text:?}")),
+    }
+}
+
+/// `0.8` or `352x608`
+fn crop(text: &str) -> Result<Crop, String> {
+    let expected = || format!("expected a share such as 0.8, or rows x columns, such as 352x608; found {text:?}");
+    match text.parse() {
+        Ok(share) => Ok(Crop::Share(share)),
+        Err(_) => super::size(text).map(|(rows, columns)| Crop::Pixels(rows, columns)).map_err(|_| expected()),
     }
 }
 

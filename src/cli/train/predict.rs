@@ -19,8 +19,8 @@ use crate::train::op::Backend;
 use crate::train::predict::{Features, Input, predict_input, predict_watched};
 use crate::view::{ColorMap, Row, SheetOptions, point_cloud, sheet};
 
-/// Says depth and classes of pictures. A picture of any size is resized to the network's input, and what the network says is
-/// resized back. An npy array [N, 3, H, W] of floats is taken as it is: normalised.
+/// Says depth and classes of pictures. A picture of any size is resized to the network's input (or see --size), and what the network
+/// says is resized back. An npy array [N, 3, H, W] of floats is taken as it is: normalised.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "sdtrain predict [OPTIONS] RUN FILE...\n       sdtrain predict [OPTIONS] --weights FILE [--model NAME] FILE..."
@@ -143,7 +143,7 @@ impl Args {
         }
         let value = json!({
             "model": network.config().model,
-            "size": network.config().input_size,
+            "size": self.network.size().to_json(network.config()),
             "steps_per_metre": self.to.contains(&Kind::Png).then_some(steps),
             "pictures": results,
             "sheets": sheets,
@@ -207,7 +207,7 @@ impl Args {
         name: &str,
         mut features: Option<&mut Features>,
     ) -> Result<Vec<Said>> {
-        let inputs = Input::read(file, network.config())?;
+        let inputs = Input::read(file, self.network.size(), network.config())?;
         let count = inputs.len();
         let say = |(i, input): (usize, Input)| {
             let prediction = match &mut features {

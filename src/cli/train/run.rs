@@ -227,6 +227,7 @@ impl Args {
                 output.say(format_args!("model auto: {named}, because this runs on a {device}"));
             }
             Mixing::new(&settings.mix, settings.seed, data).map_err(|e| Usage(e.to_string()))?;
+            data.check_crop(settings.augmentation.crop).map_err(|e| self.options.refuse(&e))?;
             let trainer = Trainer::new(device, network, settings)?;
             if let Some(file) = &self.weights {
                 Checkpoint::read(file)?.fill(trainer.network())?;
@@ -254,7 +255,7 @@ impl Args {
         found: Option<Evaluation>,
     ) -> Result<(String, serde_json::Value)> {
         let network = trainer.network();
-        let rules = validation_rules(network.config())?;
+        let rules = validation_rules(network.config(), trainer.settings())?;
         let found = match found {
             Some(found) => found,
             None => evaluate(network, sets, &rules, |_| ())?,

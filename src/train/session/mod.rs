@@ -104,7 +104,7 @@ impl Session<'_> {
             let (step, is_last) = (trainer.step(), trainer.step() == settings.steps);
             if step.is_multiple_of(settings.validate_every.max(1)) || is_last {
                 if let Some(data) = self.validation {
-                    let rules = validation_rules(trainer.network().config())?;
+                    let rules = validation_rules(trainer.network().config(), &settings)?;
                     let found = evaluate(trainer.network(), data.sets(), &rules, |_| ())?;
                     let validation = Validation::new(step, &found);
                     let is_best = validations.all().iter().all(|other| validation.beats(other, settings.best));

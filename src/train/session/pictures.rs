@@ -1,15 +1,14 @@
 use std::path::Path;
 
 use image::{ImageFormat, RgbImage};
-use ndarray::Array2;
 
-use super::{CURVES, Validation, io_error};
+use super::{CURVES, Validation, io_error, validation_rules};
 use crate::file;
-use crate::sample::{Depth, Sample, Semantics};
-use crate::train::data::{Batch, Data};
+use crate::sample::{Sample, Size};
+use crate::train::data::Data;
 use crate::train::fault::TrainError;
 use crate::train::op::Backend;
-use crate::train::predict::predict;
+use crate::train::predict::{Input, InputSize, predict_input};
 use crate::train::report::StepReport;
 use crate::train::trainer::Trainer;
 use crate::view::of_set::spread;
@@ -22,11 +21,12 @@ pub(super) fn sheet<D: Backend<f32>>(
     data: &Data,
     count: usize,
 ) -> Result<(), TrainError> {
+    let size = validation_rules(trainer.network().config(), trainer.settings())?.size;
     let mut rows = Vec::new();
     for index in spread(data.len(), count) {
         // A sample that cannot be read is told of where it is learned from.
         let Ok((sample, key)) = data.sample(index) else { continue };
-        let predicted = predicted(trainer, &sample);
+        let predicted = predicted(trainer, &sample, size);
         let truth = Row { note: "the truth".into(), ..Row::sample(index, key.clone(), sample) };
         rows.extend([truth, Row { note: "the network".into(), ..Row::sample(index, key, predicted) }]);
     }
@@ -41,21 +41,13 @@ pub(super) fn sheet<D: Backend<f32>>(
     write(&sheets.join(format!("step-{:08}.png", trainer.step())), &draw_sheet(&rows, &options))
 }
 
-/// The picture with the depth and the classes the network sees, on the grid of the network.
-fn predicted<D: Backend<f32>>(trainer: &Trainer<D>, sample: &Sample) -> Sample {
-    let (network, batching) = (trainer.network(), trainer.batching());
-    let (h, w) = batching.size;
-    let mut batch = Batch::empty(0);
-    batching.push(&mut batch, sample, false);
-    let prediction = predict(network, &network.device().tensor_from_vec(batch.input, (1, 3, h, w)));
-    let mut shown = sample.resize(crate::sample::Size::new(h, w));
-    shown.raw_depth = None;
-    shown.confidence = None;
-    if let Ok(metres) = Array2::from_shape_vec((h, w), prediction.depth) {
-        shown.depth = Depth::from_metres(metres).0;
-    }
-    let classes = Array2::from_shape_vec((h, w), prediction.classes).ok();
-    shown.semantics = classes.map(Semantics::new).filter(|_| trainer.settings().semantics);
+/// The picture with the depth and the classes the network sees, at the size at which it sees them.
+fn predicted<D: Backend<f32>>(trainer: &Trainer<D>, sample: &Sample, size: InputSize) -> Sample {
+    let network = trainer.network();
+    let prediction = predict_input(network, &Input::of(sample.image.clone(), size, network.config()));
+    let size = Size::new(prediction.size.0, prediction.size.1);
+    let mut shown = Sample::new(sample.image.resize_smooth(size), prediction.depth_at(size));
+    shown.semantics = trainer.settings().semantics.then(|| prediction.classes_at(size));
     shown
 }
 

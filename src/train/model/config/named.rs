@@ -76,10 +76,11 @@ impl Config {
         Self { input_size: size, encoder_window: (size.0 / 32, size.1 / 32), ..self }
     }
 
-    /// For pictures of another size than in training: the attention window stays where it divides the last map (dss.md 3.2, `fixed`),
-    /// and is else that of the size, to which the bias tables are resized.
+    /// For pictures of another size than in training, padded to the next multiples of 32: the attention window stays where it divides
+    /// the last map (dss.md 3.2, `fixed`), and is else that of the size, to which the bias tables are resized.
     #[must_use]
     pub fn running_at(self, (h, w): (usize, usize)) -> Self {
+        let (h, w) = (h.next_multiple_of(32), w.next_multiple_of(32));
         let (p, q) = self.encoder_window;
         let fits = p > 0 && q > 0 && h % (32 * p) == 0 && w % (32 * q) == 0;
         if fits { Self { input_size: (h, w), ..self } } else { self.for_size((h, w)) }
@@ -105,6 +106,7 @@ mod tests {
         // KITTI: trained on crops of 352x608, run on 352x1216 (dss.md 3.2).
         let config = Config::named("dss-tiny").unwrap().for_size((352, 608));
         assert_eq!(config.clone().running_at((352, 1216)).encoder_window, (11, 19));
-        assert_eq!(config.running_at((352, 704)).encoder_window, (11, 22));
+        assert_eq!(config.clone().running_at((352, 704)).encoder_window, (11, 22));
+        assert_eq!(config.running_at((340, 1200)).input_size, (352, 1216), "padded");
     }
 }
