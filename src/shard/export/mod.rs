@@ -3,6 +3,7 @@
 //! The files are written beside the folder that was asked for, which appears when it is whole. Quarantined samples are
 //! left out. The same set gives the same bytes.
 
+mod field;
 mod name;
 mod npy;
 mod png;
@@ -16,40 +17,15 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use self::field::{image_of, plane_of};
 use self::name::{flat_name, nested_name};
 use super::array::{DepthEncoding, Field};
 use super::record::Record;
 use super::set::{Set, SetError};
 use crate::file::partial_suffix;
-use crate::label::LabelSpace;
-use crate::sample::{Depth, Image, Sample, Semantics};
+use crate::sample::{Depth, Sample};
 
-/// A map of class ids as an 8-bit grey PNG: the same ids give the same bytes.
-#[must_use]
-pub fn label_png(labels: &Semantics) -> Vec<u8> {
-    png::grey8(labels.values().as_slice().unwrap_or_default(), labels.size())
-}
-
-/// A map of class ids as an 8-bit palette PNG: the samples are the ids, a viewer shows the colours of `space`.
-#[must_use]
-pub fn indexed_png(labels: &Semantics, space: LabelSpace) -> Vec<u8> {
-    let palette: [[u8; 3]; 256] = std::array::from_fn(|id| space.color(id as u8));
-    png::indexed(labels.values().as_slice().unwrap_or_default(), &palette, labels.size())
-}
-
-/// Depth as an npy file of float32 metres `[H, W]`, 0 = missing.
-#[must_use]
-pub fn depth_npy(depth: &Depth) -> Vec<u8> {
-    npy::floats(depth.metres().iter().copied(), &[depth.size().height, depth.size().width])
-}
-
-/// Depth as a 16-bit grey PNG in steps of `step_m` metres, 0 = missing.
-///
-/// # Errors
-/// The largest depth, when it does not fit.
-pub fn depth_png(depth: &Depth, step_m: f64) -> Result<Vec<u8>, f32> {
-    Ok(png::grey16(&steps(depth, step_m)?, depth.size()))
-}
+pub use self::field::{depth_npy, depth_png, indexed_png, label_png};
 
 /// What a set is exported to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -271,15 +247,6 @@ impl Writer<'_> {
     fn encoded(&self, record: &Record, sample: &Sample) -> Result<Vec<Encoded>, ExportError> {
         let format = self.format;
         let as_pictures = format != Format::Npy;
-        let (height, width) = (sample.image.size().height, sample.image.size().width);
-        let bytes = |values: ndarray::ArrayView2<'_, u8>| {
-            let values: Vec<u8> = values.iter().copied().collect();
-            if as_pictures {
-                ("png", png::grey8(&values, sample.image.size()))
-            } else {
-                ("npy", npy::bytes(&values, &[height, width]))
-            }
-        };
         let depth = |depth: &Depth| {
             if format != Format::Png {
                 return Ok(("npy", depth_npy(depth)));
@@ -291,12 +258,12 @@ impl Writer<'_> {
             Ok::<_, ExportError>(("png", png))
         };
         let mut files =
-            vec![(Field::Image, encoded_image(&sample.image, as_pictures)), (Field::Depth, depth(&sample.depth)?)];
+            vec![(Field::Image, image_of(&sample.image, as_pictures)), (Field::Depth, depth(&sample.depth)?)];
         if let Some(semantics) = &sample.semantics {
-            files.push((Field::Semantics, bytes(semantics.values())));
+            files.push((Field::Semantics, plane_of(semantics.values(), as_pictures)));
         }
         if let Some(confidence) = &sample.confidence {
-            files.push((Field::Confidence, bytes(confidence.values())));
+            files.push((Field::Confidence, plane_of(confidence.values(), as_pictures)));
         }
         if let Some(raw) = &sample.raw_depth {
             files.push((Field::RawDepth, depth(raw)?));
@@ -318,28 +285,6 @@ impl Writer<'_> {
         io::Write::write_all(&mut file, bytes).map_err(io)?;
         Ok(bytes.len() as u64)
     }
-}
-
-fn encoded_image(image: &Image, as_picture: bool) -> (&'static str, Vec<u8>) {
-    let size = image.size();
-    if as_picture {
-        ("png", png::rgb8(&image.to_interleaved(), size))
-    } else {
-        ("npy", npy::bytes(&image.as_slice(), &[3, size.height, size.width]))
-    }
-}
-
-/// Depth in whole steps, 0 = missing; a measurement never becomes missing.
-///
-/// # Errors
-/// The largest depth, when it does not fit.
-fn steps(depth: &Depth, step_m: f64) -> Result<Vec<u16>, f32> {
-    let largest = depth.metres().iter().copied().fold(0.0, f32::max);
-    if (f64::from(largest) / step_m).round_ties_even() > 65535.0 {
-        return Err(largest);
-    }
-    let step = |&m: &f32| if m > 0.0 { (f64::from(m) / step_m).round_ties_even().max(1.0) as u16 } else { 0 };
-    Ok(depth.metres().iter().map(step).collect())
 }
 
 fn depth_step(set: &Set, records: &[&Record], options: &ExportOptions) -> Result<f64, ExportError> {
@@ -399,18 +344,4 @@ fn describe(set: &Set, step_m: Option<f64>) -> Value {
         "fingerprint": set.fingerprint(),
         "options": spec.options,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::array;
-
-    #[test]
-    fn depth_in_steps() {
-        let depth = Depth::from_metres(array![[0.0, 0.0001, 1.0004, 65.535]]).0;
-        assert_eq!(steps(&depth, 0.001), Ok(vec![0, 1, 1000, 65535]));
-        assert_eq!(steps(&depth, 0.0005), Err(65.535));
-        assert_eq!(steps(&depth, 1.0 / 256.0), Ok(vec![0, 1, 256, 16777]));
-    }
 }
