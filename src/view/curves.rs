@@ -8,13 +8,16 @@ const INK: Rgb = [32, 34, 38];
 const FAINT: Rgb = [116, 120, 128];
 const GRID: Rgb = [228, 230, 233];
 /// Told apart by people who see few colours, too.
-const COLORS: [Rgb; 4] = [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167]];
+const COLORS: [Rgb; 7] =
+    [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233], [90, 90, 90]];
 
 const MARGIN: f32 = 28.0;
 const AXIS: f32 = 52.0;
 const WIDTH: f32 = 620.0;
 const HEIGHT: f32 = 200.0;
 const PANEL: f32 = HEIGHT + 92.0;
+/// Height of a line of names.
+const LINE: f32 = 17.0;
 /// Share of the points over which a curve is smoothed.
 const SMOOTHED: f64 = 0.02;
 
@@ -34,32 +37,74 @@ pub struct Series {
     pub name: String,
     /// By ascending x.
     pub points: Vec<(f64, f64)>,
-    /// Whether a running mean is drawn over it.
-    pub smooth: bool,
+    /// What is drawn.
+    pub line: Line,
+}
+
+/// How a curve is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Through its points, which are marked.
+    Points,
+    /// A running mean over its pale points.
+    Smoothed,
+    /// The running mean alone.
+    Mean,
 }
 
 /// Panels one below the other, all from 0 to `end` along x. The range of y follows the 1 and 99 % quantiles of each panel: a
 /// single outlier flattens nothing.
 #[must_use]
 pub fn curves(panels: &[Panel], end: f64, unit: &str) -> Drawing {
-    let height = MARGIN * 2.0 + PANEL * panels.len() as f32;
-    let mut drawing = Drawing::new(2.0 * MARGIN + AXIS + WIDTH, height, GROUND);
-    for (i, panel) in panels.iter().enumerate() {
-        draw_panel(&mut drawing, panel, MARGIN + PANEL * i as f32, end.max(1.0), unit);
+    let headings: Vec<Heading> = panels.iter().map(Heading::of).collect();
+    let heights = headings.iter().map(|heading| PANEL + heading.height);
+    let mut drawing = Drawing::new(2.0 * MARGIN + AXIS + WIDTH, MARGIN * 2.0 + heights.sum::<f32>(), GROUND);
+    let mut top = MARGIN;
+    for (panel, heading) in panels.iter().zip(&headings) {
+        heading.draw(&mut drawing, &panel.title, top);
+        draw_panel(&mut drawing, panel, top + heading.height, end.max(1.0), unit);
+        top += PANEL + heading.height;
     }
     drawing
 }
 
+/// The title of a panel, and beside it the names of its curves with their last values; in as many lines as they need.
+struct Heading {
+    /// Where a name begins, its text and its colour.
+    labels: Vec<(f32, f32, String, Rgb)>,
+    /// Of the lines after the first.
+    height: f32,
+}
+
+impl Heading {
+    fn of(panel: &Panel) -> Self {
+        let left = MARGIN + AXIS;
+        let (mut x, mut y) = (left + text::width(&panel.title, 14.0, Weight::Bold) + 16.0, 0.0);
+        let mut labels = Vec::new();
+        for (series, color) in panel.series.iter().zip(COLORS.into_iter().cycle()) {
+            let mean = || running_mean(&series.points).last().copied();
+            let last = if series.line == Line::Mean { mean() } else { series.points.last().copied() };
+            let label = format!("{}{}", series.name, last.map_or(String::new(), |(_, y)| format!(" {y:.4}")));
+            let width = text::width(&label, 12.0, Weight::Regular);
+            if x + width > left + WIDTH && x > left {
+                (x, y) = (left, y + LINE);
+            }
+            labels.push((x, y, label, color));
+            x += width + 16.0;
+        }
+        Self { labels, height: y }
+    }
+
+    fn draw(&self, drawing: &mut Drawing, title: &str, top: f32) {
+        drawing.text(MARGIN + AXIS, top + 16.0, title, Style::bold(14.0, INK));
+        for (x, y, label, color) in &self.labels {
+            drawing.text(*x, top + 16.0 + y, label, Style::regular(12.0, *color));
+        }
+    }
+}
+
 fn draw_panel(drawing: &mut Drawing, panel: &Panel, top: f32, end: f64, unit: &str) {
     let left = MARGIN + AXIS;
-    drawing.text(left, top + 16.0, &panel.title, Style::bold(14.0, INK));
-    let mut at = left + text::width(&panel.title, 14.0, Weight::Bold) + 16.0;
-    for (series, color) in panel.series.iter().zip(COLORS.into_iter().cycle()) {
-        let last = series.points.last().map_or(String::new(), |(_, y)| format!(" {y:.4}"));
-        let label = format!("{}{last}", series.name);
-        drawing.text(at, top + 16.0, &label, Style::regular(12.0, color));
-        at += text::width(&label, 12.0, Weight::Regular) + 16.0;
-    }
     let (plot_top, bottom) = (top + 34.0, top + 34.0 + HEIGHT);
     let Some((low, high, step)) = range(panel) else {
         drawing.text(left, plot_top + 20.0, "nothing yet", Style::regular(13.0, FAINT));
@@ -83,22 +128,24 @@ fn draw_panel(drawing: &mut Drawing, panel: &Panel, top: f32, end: f64, unit: &s
     let style = Style::regular(11.0, FAINT).aligned(Align::Middle);
     drawing.text(x_of(end / 2.0), bottom + 36.0, unit, style);
     for (series, color) in panel.series.iter().zip(COLORS.into_iter().cycle()) {
-        if series.smooth {
+        if series.line == Line::Smoothed {
             draw_line(drawing, &series.points, color.map(|c| 255 - (255 - c) / 4), 1.0, &x_of, &y_of);
+        }
+        if series.line != Line::Points {
             draw_line(drawing, &running_mean(&series.points), color, 2.0, &x_of, &y_of);
-        } else {
-            draw_line(drawing, &series.points, color, 2.0, &x_of, &y_of);
-            for &(x, y) in &series.points {
-                drawing.rect_with_note(x_of(x) - 2.0, y_of(y) - 2.0, 5.0, 5.0, color, format!("{}: {y:.4}", number(x)));
-            }
+            continue;
+        }
+        draw_line(drawing, &series.points, color, 2.0, &x_of, &y_of);
+        for &(x, y) in &series.points {
+            drawing.rect_with_note(x_of(x) - 2.0, y_of(y) - 2.0, 5.0, 5.0, color, format!("{}: {y:.4}", number(x)));
         }
     }
 }
 
 /// Lowest and highest y shown, and the distance of the grid lines.
 fn range(panel: &Panel) -> Option<(f64, f64, f64)> {
-    let mut values: Vec<f64> =
-        panel.series.iter().flat_map(|s| s.points.iter().map(|p| p.1)).filter(|y| y.is_finite()).collect();
+    let shown = |s: &Series| if s.line == Line::Mean { running_mean(&s.points) } else { s.points.clone() };
+    let mut values: Vec<f64> = panel.series.iter().flat_map(shown).map(|(_, y)| y).filter(|y| y.is_finite()).collect();
     values.sort_by(f64::total_cmp);
     let at = |share: f64| values.get((share * values.len().saturating_sub(1) as f64) as usize).copied();
     let (low, high) = (at(0.01)?.min(0.0), at(0.99)?);
@@ -152,7 +199,7 @@ mod tests {
     use super::*;
 
     fn panel(points: Vec<(f64, f64)>) -> Panel {
-        Panel { title: "loss".into(), series: vec![Series { name: "depth".into(), points, smooth: true }] }
+        Panel { title: "loss".into(), series: vec![Series { name: "depth".into(), points, line: Line::Smoothed }] }
     }
 
     #[test]
@@ -164,6 +211,35 @@ mod tests {
         assert!(low == 0.0 && high < 5.0, "{low} to {high}");
         let svg = curves(&[panel], 300.0, "steps").to_svg();
         assert!(svg.contains(">depth 1.0000</text>") && svg.contains(">steps</text>"), "{svg}");
+    }
+
+    #[test]
+    fn names_that_do_not_fit_go_to_the_next_line() {
+        let series = |i: u32| Series {
+            name: format!("a run with a long name {i}"),
+            points: vec![(1.0, f64::from(i)), (2.0, 0.5)],
+            line: Line::Points,
+        };
+        let panel = Panel { title: "abs_rel".into(), series: (0..6).map(series).collect() };
+        let heading = Heading::of(&panel);
+        assert!(heading.height >= LINE, "{}", heading.height);
+        assert!(
+            heading
+                .labels
+                .iter()
+                .all(|(x, _, text, _)| { x + text::width(text, 12.0, Weight::Regular) <= MARGIN + AXIS + WIDTH + 1.0 })
+        );
+        let height = |panels: &[Panel]| curves(panels, 2.0, "").to_rgb().height();
+        let one = Panel { series: vec![series(0)], ..panel.clone() };
+        assert_eq!(height(&[panel]), height(&[one]) + heading.height as u32);
+    }
+
+    #[test]
+    fn a_mean_alone_says_and_shows_the_mean() {
+        let points: Vec<(f64, f64)> = (0..100).map(|i| (f64::from(i), if i % 2 == 0 { 9.0 } else { 1.0 })).collect();
+        let mean = Panel { title: "loss".into(), series: vec![Series { name: "a".into(), points, line: Line::Mean }] };
+        assert!(curves(std::slice::from_ref(&mean), 100.0, "").to_svg().contains(">a 5.0000</text>"));
+        assert!(range(&mean).unwrap().1 < 9.5, "the range is that of the mean but for its beginning");
     }
 
     #[test]

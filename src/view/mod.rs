@@ -34,7 +34,7 @@ mod text;
 pub use chart::chart;
 pub use cloud::point_cloud;
 pub use color::{ColorMap, DepthScale, MISSING};
-pub use curves::{Panel, Series, curves};
+pub use curves::{Line, Panel, Series, curves};
 pub use drawing::{Align, Drawing, Rgb};
 pub use heat_map::heat_map;
 pub use mix_sheet::{MixRow, mix_sheet};

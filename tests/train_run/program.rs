@@ -85,6 +85,14 @@ fn the_program_trains_goes_on_and_evaluates() {
     assert!(result["full"]["average"]["abs_rel"].as_f64().unwrap() > 0.0);
     assert!(result["semantics"]["miou"].is_number());
 
+    let chart = dir.path().join("chart.svg");
+    assert!(sdtrain(&["curves", run, run, "--out", chart.to_str().unwrap()]).status.success());
+    let chart = std::fs::read_to_string(chart).unwrap();
+    assert!(chart.contains("depth loss") && chart.contains("validation: abs_rel") && chart.contains(">run 0."), "{chart}");
+    let none = sdtrain(&["curves", set]);
+    assert_eq!(none.status.code(), Some(3));
+    assert!(text(&none.stderr).contains("log.jsonl"), "{}", text(&none.stderr));
+
     let summary = sdtrain(&["summary", run]);
     assert!(text(&summary.stdout).contains("encoder"), "{}", text(&summary.stdout));
 }

@@ -1,5 +1,6 @@
 //! The command line of `sdtrain`.
 
+mod curves;
 mod doctor;
 mod eval;
 mod metrics;
@@ -45,6 +46,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Evaluate a trained network on sets
     Eval(eval::Args),
+    /// Draw the curves of runs into one chart
+    Curves(curves::Args),
     /// Say depth and classes of pictures
     Predict(predict::Args),
     /// Evaluate depth maps of any program against the truth
@@ -64,6 +67,7 @@ fn dispatch(arguments: Sdtrain, output: &Output) -> Result<Exit> {
         None => arguments.train.run(output),
         Some(Command::Doctor(arguments)) => arguments.run(output),
         Some(Command::Eval(arguments)) => arguments.run(output),
+        Some(Command::Curves(arguments)) => arguments.run(output),
         Some(Command::Predict(arguments)) => arguments.run(output),
         Some(Command::Metrics(arguments)) => arguments.run(output),
         Some(Command::Summary(arguments)) => arguments.run(output),

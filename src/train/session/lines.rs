@@ -20,6 +20,13 @@ pub(super) struct Lines<T> {
     all: Vec<T>,
 }
 
+/// What the lines of a file say; a line that is none, such as the last of a run that was killed, is left out.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, TrainError> {
+    let bytes = file::read_bounded(path, LIMIT).map_err(io_error(path))?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
 impl<T: Serialize + DeserializeOwned> Lines<T> {
     /// Opens a file for the next line, without lines of what a stopped run has to do again.
     pub(super) fn reopen(path: &Path, keep: impl Fn(&T) -> bool) -> Result<Self, TrainError> {

@@ -1,6 +1,7 @@
 //! A run in its folder: log, checkpoints, validation, pictures; stopped at any step and continued.
 
 mod events;
+mod history;
 mod lines;
 mod pictures;
 mod validation;
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use self::events::Events;
+pub use self::history::History;
 use self::lines::Lines;
 pub use self::validation::{Validation, validation_rules};
 use super::data::{Batch, Data};
@@ -87,6 +89,10 @@ impl Session<'_> {
             mixing,
         };
         let mut loader = Loader::start(feed, first * parts as u64);
+        let draw_curves = |log: &Lines<StepReport>, validations: &Lines<Validation>| {
+            let (log, validations) = (log.all().into(), validations.all().into());
+            pictures::curves(self.folder, &History { log, validations, steps: settings.steps })
+        };
         let (mut clock, mut at_the_end) = (Clock::default(), None);
         while trainer.step() < settings.steps && !self.stop.load(Ordering::Relaxed) {
             let began = Instant::now();
@@ -123,12 +129,12 @@ impl Session<'_> {
             }
             if step.is_multiple_of(settings.checkpoint_every.max(1)) || is_last {
                 self.save(trainer, settings.keep)?;
-                pictures::curves(self.folder, log.all(), validations.all(), settings.steps)?;
+                draw_curves(&log, &validations)?;
             }
         }
         if trainer.step() < settings.steps {
             trainer.save(&self.folder.join(LAST))?;
-            pictures::curves(self.folder, log.all(), validations.all(), settings.steps)?;
+            draw_curves(&log, &validations)?;
         }
         Ok(at_the_end)
     }

@@ -2,17 +2,16 @@ use std::path::Path;
 
 use image::{ImageFormat, RgbImage};
 
-use super::{CURVES, Validation, io_error, validation_rules};
+use super::{CURVES, History, io_error, validation_rules};
 use crate::file;
 use crate::sample::{Sample, Size};
 use crate::train::data::Data;
 use crate::train::fault::TrainError;
 use crate::train::op::Backend;
 use crate::train::predict::{Input, InputSize, predict_input};
-use crate::train::report::StepReport;
 use crate::train::trainer::Trainer;
 use crate::view::of_set::spread;
-use crate::view::{Panel, Row, Series, SheetOptions, sheet as draw_sheet};
+use crate::view::{Row, SheetOptions, sheet as draw_sheet};
 
 /// Draws `sheets/step-N.png`: samples spread over the sets, each as it is and as the network sees it.
 pub(super) fn sheet<D: Backend<f32>>(
@@ -28,7 +27,7 @@ pub(super) fn sheet<D: Backend<f32>>(
         let Ok((sample, key)) = data.sample(index) else { continue };
         let predicted = predicted(trainer, &sample, size);
         let truth = Row { note: "the truth".into(), ..Row::sample(index, key.clone(), sample) };
-        rows.extend([truth, Row { note: "the network".into(), ..Row::sample(index, key, predicted) }]);
+        rows.extend([truth, Row { note: "the network".into(), ..Row::prediction(key, predicted) }]);
     }
     let options = SheetOptions {
         title: format!("{} after {} steps", trainer.network().config().model, trainer.step()),
@@ -52,34 +51,9 @@ fn predicted<D: Backend<f32>>(trainer: &Trainer<D>, sample: &Sample, size: Input
 }
 
 /// Draws the chart of losses and metrics.
-pub(super) fn curves(
-    folder: &Path,
-    log: &[StepReport],
-    validations: &[Validation],
-    steps: u64,
-) -> Result<(), TrainError> {
-    let losses = |name: &str, of: fn(&StepReport) -> Option<f64>| {
-        let points = log.iter().filter_map(|r| Some(((r.step + 1) as f64, of(r)?)));
-        Panel {
-            title: name.into(),
-            series: vec![Series { name: String::new(), points: points.collect(), smooth: true }],
-        }
-    };
-    let metric = |name: &str, of: fn(&Validation) -> Option<f64>| Series {
-        name: name.into(),
-        points: validations.iter().filter_map(|v| Some((v.step as f64, of(v)?))).collect(),
-        smooth: false,
-    };
-    let mut panels = vec![losses("depth loss", |r| r.depth)];
-    if log.iter().any(|r| r.semantics.is_some()) {
-        panels.push(losses("semantic loss", |r| r.semantics));
-    }
-    if !validations.is_empty() {
-        let series = vec![metric("abs_rel", |v| v.abs_rel), metric("d1", |v| v.d1), metric("mIoU", |v| v.miou)];
-        panels.push(Panel { title: "validation".into(), series });
-        panels.push(Panel { title: "validation: rms, metres".into(), series: vec![metric("rms", |v| v.rms)] });
-    }
-    write(&folder.join(CURVES), &crate::view::curves(&panels, steps as f64, "steps").to_rgb())
+pub(super) fn curves(folder: &Path, history: &History<'_>) -> Result<(), TrainError> {
+    let drawing = crate::view::curves(&history.panels(), history.steps as f64, "steps");
+    write(&folder.join(CURVES), &drawing.to_rgb())
 }
 
 fn write(path: &Path, picture: &RgbImage) -> Result<(), TrainError> {
