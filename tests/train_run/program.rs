@@ -88,7 +88,10 @@ fn the_program_trains_goes_on_and_evaluates() {
     let chart = dir.path().join("chart.svg");
     assert!(sdtrain(&["curves", run, run, "--out", chart.to_str().unwrap()]).status.success());
     let chart = std::fs::read_to_string(chart).unwrap();
-    assert!(chart.contains("depth loss") && chart.contains("validation: abs_rel") && chart.contains(">run 0."), "{chart}");
+    assert!(
+        chart.contains("depth loss") && chart.contains("validation: abs_rel") && chart.contains(">run 0."),
+        "{chart}"
+    );
     let none = sdtrain(&["curves", set]);
     assert_eq!(none.status.code(), Some(3));
     assert!(text(&none.stderr).contains("log.jsonl"), "{}", text(&none.stderr));
