@@ -5,6 +5,7 @@
 #
 # DATA holds nyuv2_mirrored/ and teacher_deeplab/ as docs/results.md describes them; PYTHON has NumPy and zarr-python. A run that was
 # interrupted goes on where it was. Two runs of one thread each are done at a time, as the figures were: a result depends on the threads.
+# STEPS=2 tries the script itself.
 set -euo pipefail
 data=$(realpath "$1")
 mkdir -p "$2"
@@ -39,7 +40,7 @@ done
 run() {
     local name=$1
     shift
-    "$bin/sdtrain" shards/train --val shards/val --out "runs/$name" --model dss-nano --size 192x256 --batch 4 --steps 1500 \
+    "$bin/sdtrain" shards/train --val shards/val --out "runs/$name" --model dss-nano --size 192x256 --batch 4 --steps "${STEPS:-1500}" \
         --augment off --validate-every 500 --checkpoint-every 100 --threads 1 "$@" >>"runs/$name.log" 2>&1
 }
 mkdir -p runs
@@ -54,6 +55,8 @@ mkdir -p runs
     run nearfarmix-2 --seed 2 --mix nearfarmix=0.5
 }
 wait
+
+"$bin/sdtrain" curves runs/*/ --out curves.png
 
 "$python" "$here/benches/python/baselines.py" shards/train shards/val baselines
 for name in constant median; do
