@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 /// Reads a whole file of at most `limit` bytes.
@@ -49,6 +49,13 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// numbers coincide.
 pub(crate) fn partial_suffix() -> String {
     format!("{:016x}.partial", RandomState::new().build_hasher().finish())
+}
+
+/// The name of a folder until it is whole: beside `folder`, also when that is written with a slash at its end.
+pub(crate) fn partial_folder(folder: &Path) -> PathBuf {
+    let mut partial = folder.components().collect::<PathBuf>().into_os_string();
+    partial.push(format!(".{}", partial_suffix()));
+    partial.into()
 }
 
 /// As [`write_atomically`], but the unfinished file lies in `scratch`, on the same file system.
@@ -108,6 +115,15 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(error.to_string(), "expected at most 4 bytes, found more");
         assert_eq!(read_bounded(dir.path(), 5).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    }
+
+    #[test]
+    fn an_unfinished_folder_lies_beside_the_finished_one() {
+        for folder in ["out/tars", "out/tars/", "./out/tars//"] {
+            let partial = partial_folder(Path::new(folder));
+            assert!(partial.parent().is_some_and(|parent| parent.ends_with("out")), "{folder}: {}", partial.display());
+            assert!(partial.file_name().is_some_and(|name| name.to_string_lossy().starts_with("tars.")), "{folder}");
+        }
     }
 
     #[cfg(unix)]

@@ -199,6 +199,9 @@ fn exports_hold_the_samples_and_are_repeatable() {
     assert_eq!((labels.get_pixel(0, 0).0, labels.get_pixel(0, 5).0), ([255], [19]));
     let tars: Vec<String> = tree(&dir.path().join("Webdataset1")).into_keys().filter(|n| n.ends_with("tar")).collect();
     assert_eq!(tars, ["made-train-000000.tar", "made-train-000001.tar"]);
+    // As the README types it.
+    assert!(export(&set, &dir.path().join("slash/"), &options(Format::Webdataset), || ()).is_ok());
+    assert!(tree(&dir.path().join("slash")) == tree(&dir.path().join("Webdataset1")));
     let too_far = ExportOptions { depth_step_m: Some(1e-5), ..options(Format::Png) };
     let error = export(&set, &dir.path().join("far"), &too_far, || ()).unwrap_err();
     assert!(matches!(error, ExportError::Depth { .. }) && error.to_string().contains("--depth-step"), "{error}");

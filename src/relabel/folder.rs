@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::file::partial_suffix;
+use crate::file::partial_folder;
 use crate::label::Remap;
 use crate::run::in_order;
 use crate::sample::Fault;
@@ -73,9 +73,7 @@ pub fn remap_folder(
     if let Some(twice) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
         return usage(format!("{}: two maps would become {:?}; take one away", from.display(), twice[0]));
     }
-    let mut partial = to.as_os_str().to_owned();
-    partial.push(format!(".{}", partial_suffix()));
-    let partial = PathBuf::from(partial);
+    let partial = partial_folder(to);
     let result = write_all(from, &partial, &maps, container, remap, threads).and_then(|done| {
         fs::rename(&partial, to).map_err(|source| RemapFolderError::Io { path: to.to_owned(), source })?;
         Ok(RemappedFolder { n_others: files.len() - maps.len(), ..done })
