@@ -11,11 +11,8 @@ data=$(realpath "$1")
 mkdir -p "$2"
 python=${3:-python3}
 here=$(cd "$(dirname "$0")/.." && pwd)
-cd "$here"
-scripts/setup.sh
-cargo build --release --bins
+(cd "$here" && scripts/setup.sh && cargo build --release --bins)
 bin=$here/target/release
-cd "$OLDPWD"
 cd "$2"
 
 # The 60 highest indices are held out.
@@ -49,12 +46,13 @@ mkdir -p runs
     run none-1 --seed 1 --exchange none
     run none-2 --seed 2 --exchange none
 } &
+other=$!
 {
     run nearfarmix-1 --seed 1 --mix nearfarmix=0.5
     run lg_cat-2 --seed 2
     run nearfarmix-2 --seed 2 --mix nearfarmix=0.5
 }
-wait
+wait "$other" # and ends here when one of its runs has failed
 
 "$bin/sdtrain" curves runs/*/ --out curves.png
 
