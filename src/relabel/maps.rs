@@ -220,7 +220,7 @@ pub(super) fn disproof(map: &LabelMap, given: Option<Base>, file: &str) -> Optio
         (Some(Base::Zero), Some(Base::One)) if !map.is_color => {
             proof("has the ADE20K palette with its first class at 0", 0)
         }
-        (None, Some(Base::Zero)) if map.ids.count(150) > 0 => {
+        (None, Some(Base::Zero)) if map.ids.holds(150) => {
             proof("holds the number 150, which only maps that count from 1 have", 1)
         }
         _ => None,

@@ -46,7 +46,7 @@ pub(super) fn look(maps: &Maps<'_>) -> Result<Found, SourceError> {
     let base = given.or_else(|| read.iter().find_map(|(.., map)| map.base)).unwrap_or(Base::Zero);
     let mut warnings = Vec::new();
     if maps.options_given().container.color == ColorCode::Ade20k
-        && read.iter().any(|(.., map)| map.is_color && map.ids.count(ROAD) > 0)
+        && read.iter().any(|(.., map)| map.is_color && map.ids.holds(ROAD))
     {
         warnings.push("road and skyscraper have the same colour; colour maps are read as road".to_owned());
     }

@@ -28,6 +28,15 @@ impl Ids {
         }
     }
 
+    /// Whether any pixel has this number.
+    #[must_use]
+    pub fn holds(&self, id: u8) -> bool {
+        match self {
+            Self::Narrow(ids) => holds(ids, id),
+            Self::Wide(ids) => holds(ids, id.into()),
+        }
+    }
+
     /// How many pixels have this number.
     #[must_use]
     pub fn count(&self, id: u8) -> usize {
@@ -35,6 +44,13 @@ impl Ids {
             Self::Narrow(ids) => count(ids, id),
             Self::Wide(ids) => count(ids, id.into()),
         }
+    }
+}
+
+fn holds<T: PartialEq>(ids: &Array2<T>, id: T) -> bool {
+    match ids.as_slice_memory_order() {
+        Some(ids) => ids.contains(&id), // whole blocks at once
+        None => ids.iter().any(|i| *i == id),
     }
 }
 
@@ -52,8 +68,10 @@ mod tests {
     fn both_widths_count_alike() {
         for ids in [Ids::Narrow(array![[7, 0], [7, 255]]), Ids::Wide(array![[7, 0], [7, 255]])] {
             assert_eq!((ids.n_pixels(), ids.count(7), ids.count(255), ids.count(1)), (4, 2, 1, 0));
+            assert!(ids.holds(7) && ids.holds(255) && !ids.holds(1));
             assert_eq!(ids.into_u16(), array![[7, 0], [7, 255]]);
         }
-        assert_eq!(Ids::Wide(array![[300]]).count(44), 0, "300 is 44 in its lower byte");
+        let wide = Ids::Wide(array![[300]]);
+        assert!(wide.count(44) == 0 && !wide.holds(44), "300 is 44 in its lower byte");
     }
 }
