@@ -2,14 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use crate::cli::exit::Usage;
-pub(super) use crate::cli::picture::png;
-use crate::file::write_atomically;
+pub(super) use crate::cli::picture::{ending, png, save, set_name};
 use crate::shard::Set;
-use crate::view::{ColorMap, Drawing};
+use crate::view::ColorMap;
 
 /// Colour maps by name.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -37,13 +34,6 @@ pub(super) fn title(set: &Set) -> String {
     format!("{} \u{b7} {}", set.spec().dataset, set.spec().split)
 }
 
-/// Name of the folder of a set.
-pub(super) fn set_name(set: &Path) -> String {
-    let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
-    // `.` and `..` have no name of their own.
-    name(set).or_else(|| name(&set.canonicalize().ok()?)).unwrap_or_else(|| "set".to_owned())
-}
-
 /// `chart.svg`, or `chart-NAME.svg` when there are several sets.
 pub(super) fn named(file: &Path, set: &Path, n_sets: usize) -> PathBuf {
     if n_sets == 1 {
@@ -51,18 +41,4 @@ pub(super) fn named(file: &Path, set: &Path, n_sets: usize) -> PathBuf {
     }
     let part = |p: Option<&std::ffi::OsStr>| p.unwrap_or_default().to_string_lossy().into_owned();
     file.with_file_name(format!("{}-{}.{}", part(file.file_stem()), set_name(set), part(file.extension())))
-}
-
-/// `svg` or `png`, as the file of this option ends.
-pub(super) fn ending<'p>(option: &str, path: &'p Path) -> Result<&'p str> {
-    let ending = path.extension().and_then(|e| e.to_str()).filter(|e| matches!(*e, "svg" | "png"));
-    Ok(ending
-        .ok_or_else(|| Usage(format!("{option} {}: expected a name that ends in .svg or .png", path.display())))?)
-}
-
-/// Writes a drawing as SVG if the name ends so, and else as PNG.
-pub(super) fn save(path: &Path, drawing: &Drawing) -> Result<()> {
-    let is_svg = path.extension().is_some_and(|e| e == "svg");
-    let file = if is_svg { drawing.to_svg().into_bytes() } else { png(&drawing.to_rgb())? };
-    write_atomically(path, &file).with_context(|| path.display().to_string())
 }
