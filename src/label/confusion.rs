@@ -20,19 +20,18 @@ impl Confusion {
 
     /// As [`count`](Self::count); `each` sees every run of equal pairs on the way, and its length.
     pub(super) fn count_runs(truth: &[u8], pseudo: &[u8], mut each: impl FnMut(usize, u8, u8)) -> Self {
-        let mut counts = vec![0_u32; 1 << 16];
-        let mut found = Vec::new();
+        // A row for each label of the ground truth that occurs: few do, and all pairs would be much to clear.
+        let mut rows = [const { None::<Box<[u32; 256]>> }; 256];
         for run in runs([truth, pseudo]) {
             let (t, p) = (truth[run.start], pseudo[run.start]);
-            let count = &mut counts[index(t, p)];
-            if *count == 0 {
-                found.push((t, p));
-            }
-            *count += run.len() as u32;
+            rows[usize::from(t)].get_or_insert_with(|| Box::new([0; 256]))[usize::from(p)] += run.len() as u32;
             each(run.len(), t, p);
         }
-        found.sort_unstable();
-        Self { counts: found.into_iter().map(|(t, p)| (t, p, counts[index(t, p)].into())).collect() }
+        let row = |(t, row): (u8, Option<Box<[u32; 256]>>)| {
+            let counts = (0..=u8::MAX).zip(row.into_iter().flat_map(|row| *row)).filter(|&(_, n)| n > 0);
+            counts.map(move |(p, n)| (t, p, n.into()))
+        };
+        Self { counts: (0..=u8::MAX).zip(rows).flat_map(row).collect() }
     }
 
     /// Ground truth, pseudo label, pixels; ascending by pair.
