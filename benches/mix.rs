@@ -91,18 +91,22 @@ fn compressed(set: &Set) -> Result<Vec<Vec<Vec<u8>>>> {
 /// `compose` over more samples than any cache holds, against copying as many bytes; one thread each.
 ///
 /// Counted are the bytes of A, of B and of the result, as the formula has them; and, less kindly, only those that have
-/// to move, because the result takes the place of B: the mask, and the chosen pixels of A read and written.
+/// to move, because the result takes the place of the parent that gives more: the mask, and the pixels of the other
+/// read and written.
 fn bandwidth(set: &Set, rounds: usize) -> Result<()> {
     let n = 64.min(set.records().len());
     let samples = (0..n).map(|row| set.sample(row)).collect::<std::result::Result<Vec<Sample>, _>>()?;
-    let mut backgrounds: Vec<Sample> = samples.iter().rev().cloned().collect();
     let near_far = Parameters::of(Domain::Indoor).nearfarmix;
     let drawn = |s| near_far.draw(Side::new(s, None), &mut draws(0)).map_err(|e| format!("{e:?}"));
     let masks = samples.iter().map(|s| Ok(drawn(s)?.1)).collect::<Result<Vec<Mask>>>()?;
     let n_pixels = set.spec().size.n_pixels();
     let of_sample = n_pixels * (3 + 4 + 1);
     let whole = (n * (3 * of_sample + n_pixels)) as f64;
-    let moved = masks.iter().map(|mask| n_pixels as f64 + 2.0 * mask.share() * of_sample as f64).sum::<f64>();
+    let moved = masks
+        .iter()
+        .map(Mask::share)
+        .map(|share| n_pixels as f64 + 2.0 * share.min(1.0 - share) * of_sample as f64)
+        .sum::<f64>();
     let from = vec![1_u8; n * of_sample];
     let mut to = vec![2_u8; n * of_sample];
     let (mut of_whole, mut of_moved) = (Vec::new(), Vec::new());
@@ -111,14 +115,12 @@ fn bandwidth(set: &Set, rounds: usize) -> Result<()> {
         to.copy_from_slice(black_box(&from));
         black_box(&mut to);
         let copy = (2 * n * of_sample) as f64 / start.elapsed().as_secs_f64();
+        let (foregrounds, backgrounds) = (samples.clone(), samples.iter().rev().cloned());
+        let pairs: Vec<(Sample, Sample)> = foregrounds.into_iter().zip(backgrounds).collect();
         let start = Instant::now();
-        backgrounds = backgrounds
-            .into_iter()
-            .zip(&samples)
-            .zip(&masks)
-            .map(|((b, a), mask)| compose(black_box(mask), a, b))
-            .collect::<std::result::Result<_, _>>()?;
-        black_box(&backgrounds);
+        let mixed = pairs.into_iter().zip(&masks).map(|((a, b), mask)| compose(black_box(mask), a, b));
+        let mixed = mixed.collect::<std::result::Result<Vec<Sample>, _>>()?;
+        black_box(&mixed);
         let seconds = start.elapsed().as_secs_f64();
         println!(
             "  compose {:.1} GB/s, of bytes that move {:.1} GB/s; copy {:.1} GB/s",
@@ -207,13 +209,14 @@ fn against_numpy(python: &Path, set: &Set, folder: &Path, rounds: usize) -> Resu
     let parameters = Parameters::of(Domain::Indoor);
     let mut times = Vec::new();
     for _ in 0..rounds {
-        let backgrounds: Vec<Sample> = samples.iter().cycle().skip(1).take(16).cloned().collect();
+        let backgrounds = samples.iter().cycle().skip(1).cloned();
+        let pairs: Vec<(Sample, Sample)> = samples.iter().cloned().zip(backgrounds).collect();
         let start = Instant::now();
-        for (i, b) in backgrounds.into_iter().enumerate() {
-            let sides = (Side::new(&samples[i], None), Side::new(&b, None));
+        for (i, (a, b)) in pairs.into_iter().enumerate() {
+            let sides = (Side::new(&a, None), Side::new(&b, None));
             let drawn = parameters.draw(Method::NearFarMix, sides.0, sides.1, &mut draws(i as u32));
             let edit: Edit = drawn.map_err(|e| e.to_string())?.1;
-            black_box(edit.apply(Some(&samples[i]), b)?);
+            black_box(edit.apply(Some(a), b)?);
         }
         times.push(start.elapsed().as_secs_f64() / 16.0);
     }

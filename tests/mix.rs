@@ -99,7 +99,7 @@ fn every_method_looks_as_it_did() {
                 parameters.draw(method, Side::new(&a, SKY), Side::new(&b, SKY), &mut draws).unwrap().1
             };
             let edit = (0..50).map(draw).find(|edit| (0.02..0.95).contains(&edit.mask().share())).unwrap();
-            let mixed = edit.apply(Some(&a), b.clone()).unwrap();
+            let mixed = edit.clone().apply(Some(a.clone()), b.clone()).unwrap();
             let (name, picture) = (format!("{name}-{method}"), drawn(&mixed, &edit, far_m));
             if std::env::var_os("UPDATE_GOLDEN").is_some_and(|v| v == "1") {
                 picture.save(golden(&name)).unwrap(); // look at it before it is committed

@@ -14,29 +14,36 @@ pub struct Misfit {
 /// The one way in which two samples become one: where the mask is true every field comes from A, elsewhere it stays
 /// B's. No value is blended, so missing depth (0) and ignored classes (255) travel as they are.
 ///
-/// B is the background and is taken by value: its memory becomes the result's. A field that only one of them has is
-/// dropped; the camera stays B's.
+/// The memory of the sample that gives more pixels becomes the result's. A field that only one of them has is dropped;
+/// the camera is that of B, the background.
 ///
 /// # Errors
 /// The sizes differ.
-pub fn compose(mask: &Mask, a: &Sample, mut b: Sample) -> Result<Sample, Misfit> {
+pub fn compose(mask: &Mask, a: Sample, b: Sample) -> Result<Sample, Misfit> {
     let size = b.image.size();
     for other in [mask.size(), a.image.size()] {
         if other != size {
             return Err(Misfit { a: other, b: size });
         }
     }
-    let chosen = Selection::of(mask.cells());
-    b.image.take(&chosen, &a.image);
-    b.depth.take(&chosen, &a.depth);
-    b.semantics = both(b.semantics, a.semantics.as_ref(), |b, a| b.take(&chosen, a));
-    b.confidence = both(b.confidence, a.confidence.as_ref(), |b, a| b.take(&chosen, a));
-    b.raw_depth = both(b.raw_depth, a.raw_depth.as_ref(), |b, a| b.take(&chosen, a));
-    Ok(b)
+    let intrinsics = b.intrinsics;
+    let mostly_a = mask.share() > 0.5;
+    let (most, rest) = if mostly_a { (a, b) } else { (b, a) };
+    Ok(Sample { intrinsics, ..with(most, &Selection::of(mask.cells(), !mostly_a), &rest) })
 }
 
-fn both<T>(b: Option<T>, a: Option<&T>, take: impl FnOnce(&mut T, &T)) -> Option<T> {
-    let (mut b, a) = (b?, a?);
-    take(&mut b, a);
-    Some(b)
+/// A sample whose chosen pixels are those of another.
+fn with(mut sample: Sample, chosen: &Selection, other: &Sample) -> Sample {
+    sample.image.take(chosen, &other.image);
+    sample.depth.take(chosen, &other.depth);
+    sample.semantics = both(sample.semantics, other.semantics.as_ref(), |s, o| s.take(chosen, o));
+    sample.confidence = both(sample.confidence, other.confidence.as_ref(), |s, o| s.take(chosen, o));
+    sample.raw_depth = both(sample.raw_depth, other.raw_depth.as_ref(), |s, o| s.take(chosen, o));
+    sample
+}
+
+fn both<T>(field: Option<T>, other: Option<&T>, take: impl FnOnce(&mut T, &T)) -> Option<T> {
+    let (mut field, other) = (field?, other?);
+    take(&mut field, other);
+    Some(field)
 }

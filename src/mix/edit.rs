@@ -44,23 +44,23 @@ impl Edit {
         &self.mask
     }
 
-    /// The mixed sample. The memory of `b` becomes the result's; methods without a partner do not look at `a`.
+    /// The mixed sample; methods without a partner do not look at `a`.
     ///
     /// # Errors
     /// The sizes differ.
-    pub fn apply(&self, a: Option<&Sample>, mut b: Sample) -> Result<Sample, Misfit> {
-        match &self.origin {
+    pub fn apply(self, a: Option<Sample>, mut b: Sample) -> Result<Sample, Misfit> {
+        match self.origin {
             Origin::A => match a {
                 Some(a) => compose(&self.mask, a, b),
                 None => Ok(b),
             },
-            Origin::Layer(layer) => compose(&self.mask, layer, b),
+            Origin::Layer(layer) => compose(&self.mask, *layer, b),
             Origin::Grey(grey) => {
                 let size = b.image.size();
                 if self.mask.size() != size {
                     return Err(Misfit { a: self.mask.size(), b: size });
                 }
-                b.image.take_grey(&Selection::of(self.mask.cells()), grey);
+                b.image.take_grey(&Selection::of(self.mask.cells(), true), &grey);
                 Ok(b)
             }
         }

@@ -23,7 +23,7 @@ fn the_worked_example() {
     ] {
         near_far.mask_source = source;
         let mask = near_far.mask(&drawn, Side::new(&a, None)).unwrap();
-        let mixed = compose(&mask, &a, b.clone()).unwrap();
+        let mixed = compose(&mask, a.clone(), b.clone()).unwrap();
         assert_eq!(mixed.depth, depth(metres), "{source:?}");
         assert_eq!(mixed.image.as_slice()[..6], origin, "{source:?}");
     }
@@ -93,7 +93,7 @@ fn a_prediction_is_scaled_to_the_measurements() {
 #[test]
 fn samples_of_different_sizes_are_not_composed() {
     let (a, b) = (made(1, 0), Sample::new(Image::filled(Size::new(2, 2), 0), Depth::missing(Size::new(2, 2))));
-    let error = compose(&Mask::new(SIZE, Vec::new()), &a, b).unwrap_err().to_string();
+    let error = compose(&Mask::new(SIZE, Vec::new()), a, b).unwrap_err().to_string();
     assert!(error.contains("24x40") && error.contains("2x2"), "{error}");
 }
 

@@ -119,7 +119,7 @@ proptest! {
     ) {
         let sides = (Side::new(&a, SKY), Side::new(&b, SKY));
         let Ok((_, edit)) = parameters.draw(method, sides.0, sides.1, &mut draws(seed)) else { return Ok(()) };
-        let mixed = edit.apply(Some(&a), b.clone()).unwrap();
+        let mixed = edit.clone().apply(Some(a.clone()), b.clone()).unwrap();
         for ((y, x), &from_a) in pixels().zip(edit.mask().cells()) {
             prop_assert_eq!(pixel(&mixed, y, x), pixel(if from_a { &a } else { &b }, y, x));
         }
@@ -195,7 +195,7 @@ proptest! {
         prop_assert!(!vertical || (rect.top, rect.height) == (0, SIZE.height));
         prop_assert!(rect.width >= 1 && rect.left + rect.width <= SIZE.width);
         prop_assert!(rect.height >= 1 && rect.top + rect.height <= SIZE.height);
-        let mixed = edit.apply(None, b.clone()).unwrap();
+        let mixed = edit.clone().apply(None, b.clone()).unwrap();
         prop_assert_eq!(Sample { image: b.image.clone(), ..mixed.clone() }, b.clone());
         let paint = parameters.cutdepth.paint;
         for (y, x) in pixels() {
@@ -291,7 +291,7 @@ proptest! {
         let scaled: BTreeSet<u32> = drawn.objects.iter()
             .flat_map(|o| b.depth.metres().iter().map(|&m| (o.scale as f32 * m).to_bits()).collect::<Vec<_>>()).collect();
         prop_assert!(drawn.objects.iter().all(|o| (0.6..=1.6).contains(&o.scale) && !(0.9001..1.0999).contains(&o.scale)));
-        let mixed = edit.apply(None, b.clone()).unwrap();
+        let mixed = edit.clone().apply(None, b.clone()).unwrap();
         for ((y, x), &moved) in pixels().zip(edit.mask().cells()) {
             let (found, before) = (pixel(&mixed, y, x), pixel(&b, y, x));
             if moved {

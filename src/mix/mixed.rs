@@ -54,13 +54,13 @@ pub struct Settled {
 }
 
 impl Settled {
-    /// The output sample. The memory of B becomes its own.
+    /// The output sample.
     ///
     /// # Errors
     /// A and B have different sizes.
     pub fn into_sample(self) -> Result<Sample, super::Misfit> {
         match (self.edit, self.a) {
-            (Some(edit), a) => edit.apply(a.as_ref(), self.b),
+            (Some(edit), a) => edit.apply(a, self.b),
             // Rejected with the roles exchanged: the sample itself is A.
             (None, Some(a)) if self.recipe.swapped => Ok(a),
             (None, _) => Ok(self.b),

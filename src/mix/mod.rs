@@ -16,7 +16,7 @@
 //! let parameters = Parameters::of(Domain::Indoor);
 //! let sides = (Side::new(&a, None), Side::new(&b, None));
 //! let (drawn, edit) = parameters.draw(Method::NearFarMix, sides.0, sides.1, &mut draws)?;
-//! let mixed = edit.apply(Some(&a), b.clone())?;
+//! let mixed = edit.clone().apply(Some(a.clone()), b.clone())?;
 //! assert_eq!(mixed.image.rgb(0, 0), [200; 3], "the near corner is A's");
 //! assert_eq!(mixed.image.rgb(59, 79), [50; 3], "the far corner is B's");
 //! // What was drawn gives the same mask again.

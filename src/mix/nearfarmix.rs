@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::clean::{majority, without_specks};
 use super::draws::Draws;
 use super::mask::Mask;
-use super::quantile::quantile;
+use super::quantile::nearest_share;
 use super::recipe::Unmixed;
 use super::side::{MaskSource, Side};
 use crate::wide::wide;
@@ -63,11 +63,11 @@ impl NearFarMix {
     pub fn draw(&self, a: Side<'_>, draws: &mut Draws) -> Result<(Drawn, Mask), Unmixed> {
         let depth = NearDepth::of(self.mask_source, a)?;
         for tries in 1..=self.redraws.saturating_add(1) {
-            let (u, threshold) = self.threshold.draw(&depth, draws).ok_or(Unmixed::TooFewDepths)?;
+            let (u, threshold, near) = self.threshold.draw(&depth, draws).ok_or(Unmixed::TooFewDepths)?;
             if !threshold.is_finite() {
                 continue; // everything is at most infinitely far
             }
-            let mask = depth.mask(threshold);
+            let mask = depth.mask(near);
             if (self.share.0..=self.share.1).contains(&mask.share()) {
                 return Ok((Drawn { u, threshold, tries }, mask));
             }
@@ -80,7 +80,8 @@ impl NearFarMix {
     /// # Errors
     /// Too few measurements.
     pub fn mask(&self, drawn: &Drawn, a: Side<'_>) -> Result<Mask, Unmixed> {
-        Ok(NearDepth::of(self.mask_source, a)?.mask(drawn.threshold))
+        let depth = NearDepth::of(self.mask_source, a)?;
+        Ok(depth.mask(depth.near(drawn.threshold)))
     }
 }
 
@@ -102,14 +103,19 @@ impl<'a> NearDepth<'a> {
         if self.source == MaskSource::Strict { 0.0 } else { -1.0 }
     }
 
-    fn mask(&self, threshold: f32) -> Mask {
+    /// Which pixels are near.
+    fn near(&self, threshold: f32) -> Vec<bool> {
         let beyond = self.beyond();
-        let cells = wide(
+        wide(
             #[inline(always)]
             || self.metres.iter().map(|&m| (m <= threshold) & (m > beyond)).collect(),
-        );
+        )
+    }
+
+    /// The mask of these pixels.
+    fn mask(&self, near: Vec<bool>) -> Mask {
         let size = self.side.sample.depth.size();
-        let mask = Mask::new(size, cells);
+        let mask = Mask::new(size, near);
         if self.source == MaskSource::Filled {
             #[expect(clippy::cast_precision_loss, reason = "pictures have fewer than 2^52 pixels")]
             let least = SPECK * size.n_pixels() as f64;
@@ -120,13 +126,14 @@ impl<'a> NearDepth<'a> {
 }
 
 impl Threshold {
-    /// The u, if there is one, and the metres.
+    /// The u, if there is one, the metres, and which pixels are near.
     #[expect(clippy::cast_possible_truncation, reason = "depths are f32")]
-    fn draw(self, depth: &NearDepth<'_>, draws: &mut Draws) -> Option<(Option<f64>, f32)> {
-        Some(match self {
+    fn draw(self, depth: &NearDepth<'_>, draws: &mut Draws) -> Option<(Option<f64>, f32, Vec<bool>)> {
+        let (u, threshold) = match self {
             Self::Quantile(low, high) => {
                 let u = draws.within(low, high);
-                (Some(u), quantile(&depth.metres, depth.beyond(), u)?)
+                let (threshold, near) = nearest_share(&depth.metres, depth.beyond(), u)?;
+                return Some((Some(u), threshold, near));
             }
             Self::Metric(low, high) => (None, draws.within(low, high) as f32),
             Self::MinMax(low, high) => {
@@ -137,7 +144,8 @@ impl Threshold {
                 (Some(u), (nearest + u * (farthest - nearest)) as f32)
             }
             Self::Fixed(metres) => (None, metres as f32),
-        })
+        };
+        Some((u, threshold, depth.near(threshold)))
     }
 
     /// # Errors

@@ -8,13 +8,20 @@ const BLOCK: usize = 64;
 
 /// The `u`-quantile of the depths above `beyond`: of n such values in ascending order the one at `floor(u * (n - 1))`.
 /// `None` without any.
-///
-/// A few of the depths tell between which two it must lie; one pass counts those below and collects those between.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 <= u <= 1")]
 pub(super) fn quantile(depths: &[f32], beyond: f32, u: f64) -> Option<f32> {
+    nearest_share(depths, beyond, u).map(|(quantile, _)| quantile)
+}
+
+/// The [`quantile`], and for each depth whether it is above `beyond` and no farther than that.
+///
+/// A few of the depths tell between which two the quantile must lie; one pass counts those below and collects those between.
+/// Memory is slower than the comparisons: only blocks with depths between are looked at again.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 <= u <= 1")]
+pub(super) fn nearest_share(depths: &[f32], beyond: f32, u: f64) -> Option<(f32, Vec<bool>)> {
     let rank_of = |n: usize| Some((u.clamp(0.0, 1.0) * n.checked_sub(1)? as f64).floor() as usize);
     let (low, high) = bracket(depths, beyond, rank_of);
-    let (mut n, mut n_below, mut near) = (0, 0, Vec::new());
+    let mut cells = Vec::with_capacity(depths.len());
+    let (mut n, mut n_below, mut near, mut open) = (0, 0, Vec::new(), Vec::new());
     wide(
         #[inline(always)]
         || {
@@ -29,17 +36,28 @@ pub(super) fn quantile(depths: &[f32], beyond: f32, u: f64) -> Option<f32> {
                 n_below += below as usize;
                 if between > 0 {
                     near.extend(block.iter().filter(|&&d| low <= d && d <= high));
+                    open.push(cells.len()..cells.len() + block.len());
                 }
+                cells.extend(block.iter().map(|&d| (d > beyond) & (d < low)));
             }
         },
     );
     let rank = rank_of(n)?;
-    if let Some(at) = rank.checked_sub(n_below).filter(|&at| at < near.len()) {
-        return Some(nth(&mut near, at));
+    let among = rank.checked_sub(n_below).filter(|&at| at < near.len());
+    let quantile = match among {
+        Some(at) => nth(&mut near, at),
+        None => {
+            open.push(0..depths.len());
+            near.clear();
+            near.extend(depths.iter().filter(|&&d| d > beyond));
+            nth(&mut near, rank)
+        }
+    };
+    for range in open {
+        let pairs = cells[range.clone()].iter_mut().zip(&depths[range]);
+        pairs.for_each(|(cell, &d)| *cell = (d > beyond) & (d <= quantile));
     }
-    near.clear();
-    near.extend(depths.iter().filter(|&&d| d > beyond));
-    Some(nth(&mut near, rank))
+    Some((quantile, cells))
 }
 
 /// Two depths between which the one of a rank lies, all but certainly: four standard deviations away in the sample.
@@ -71,11 +89,13 @@ mod tests {
         ) {
             // Repeated, so that the few that are looked at first do not tell everything; sorted, so that they mislead.
             for depths in [depths.repeat(times), { let mut d = depths.repeat(times); d.sort_by(f32::total_cmp); d }] {
-                let found = quantile(&depths, beyond, u);
+                let found = nearest_share(&depths, beyond, u);
+                let near = |q: f32| depths.iter().map(|&d| beyond < d && d <= q).collect::<Vec<_>>();
+                prop_assert_eq!(found.as_ref().map(|(_, cells)| cells.clone()), found.as_ref().map(|(q, _)| near(*q)));
                 let mut sorted: Vec<f32> = depths.into_iter().filter(|&d| d > beyond).collect();
                 sorted.sort_by(f32::total_cmp);
                 let at = (u * sorted.len().saturating_sub(1) as f64).floor() as usize;
-                prop_assert_eq!(found, sorted.get(at).copied());
+                prop_assert_eq!(found.map(|(q, _)| q), sorted.get(at).copied());
             }
         }
     }

@@ -7,7 +7,7 @@ use super::runs::runs;
 /// Shorter runs are copied pixel by pixel.
 const SHORT: usize = 16;
 
-/// The pixels where a mask is true as runs, row after row; found once for all planes of a sample.
+/// Chosen pixels as runs, row after row; found once for all planes of a sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selection {
     n_pixels: usize,
@@ -15,8 +15,9 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    pub(crate) fn of(mask: &[bool]) -> Self {
-        Self { n_pixels: mask.len(), runs: runs([mask]).filter(|run| mask[run.start]).collect() }
+    /// The pixels where the mask is `value`.
+    pub(crate) fn of(mask: &[bool], value: bool) -> Self {
+        Self { n_pixels: mask.len(), runs: runs([mask]).filter(|run| mask[run.start] == value).collect() }
     }
 
     /// The chosen pixels of `into` become those of `from`, in every plane of the size of the mask.
@@ -46,13 +47,13 @@ mod tests {
     proptest! {
         #[test]
         fn every_plane_is_chosen_pixel_by_pixel(
-            mask in prop::collection::vec((any::<bool>(), 1..50usize), 0..12), planes in 1..4usize,
+            mask in prop::collection::vec((any::<bool>(), 1..50usize), 0..12), planes in 1..4usize, value: bool,
         ) {
             let mask: Vec<bool> = mask.into_iter().flat_map(|(take, n)| std::iter::repeat_n(take, n)).collect();
             let n = planes * mask.len();
             let (mut into, from): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..2 * n).collect());
-            Selection::of(&mask).copy(Some(&mut into), Some(&from));
-            let expected: Vec<usize> = (0..n).map(|i| if mask[i % mask.len()] { n + i } else { i }).collect();
+            Selection::of(&mask, value).copy(Some(&mut into), Some(&from));
+            let expected: Vec<usize> = (0..n).map(|i| if mask[i % mask.len()] == value { n + i } else { i }).collect();
             prop_assert_eq!(into, expected);
         }
     }

@@ -67,7 +67,7 @@ impl Feed {
                 Ok(partner) => {
                     let partner = partner.map(|(partner, _)| partner);
                     let mixed;
-                    (sample, mixed) = self.mixing.mix(planned, position, index, sample, partner.as_ref());
+                    (sample, mixed) = self.mixing.mix(planned, position, index, sample, partner);
                     batch.mixed += usize::from(mixed);
                 }
                 Err(error) if self.batching.strict => return Err(error),

@@ -116,7 +116,7 @@ impl Mixing {
         position: u64,
         index: usize,
         sample: Sample,
-        partner: Option<&Sample>,
+        partner: Option<Sample>,
     ) -> (Sample, bool) {
         let parameters = match self.domains.get(index) {
             Some(Domain::Road) => &self.parameters[1],
@@ -124,7 +124,7 @@ impl Mixing {
         };
         let sky = LabelSpace::Ade20k150.id_of("sky");
         let side = Side::new(&sample, sky);
-        let other = partner.map_or(side, |partner| Side::new(partner, sky));
+        let other = partner.as_ref().map_or(side, |partner| Side::new(partner, sky));
         let mut draws = self.draws(planned.method.name(), position, Purpose::Mix);
         match parameters.draw(planned.method, other, side, &mut draws) {
             // Both lie on one grid, so that the edit fits.

@@ -161,7 +161,7 @@ fn mixes_are_functions_of_seed_and_position_and_follow_their_shares() {
     // A mixed pixel is A's or B's whole: picture, depth and label.
     let (b, a) = (data.sample(0).unwrap().0, data.sample(1).unwrap().0);
     let planned = Planned { method: Method::NearFarMix, partner: Some(1) };
-    let (mixed, made) = mixing.mix(planned, 5, 0, b.clone(), Some(&a));
+    let (mixed, made) = mixing.mix(planned, 5, 0, b.clone(), Some(a.clone()));
     assert!(made && mixed != b && mixed != a);
     let pixel = |s: &Sample, y, x| {
         (s.image.rgb(y, x), s.depth.metres()[(y, x)], s.semantics.as_ref().unwrap().values()[(y, x)])
