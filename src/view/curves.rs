@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use super::color::metres as number;
 use super::drawing::{Align, Drawing, Rgb, Style};
 use super::summary::round_up_nicely;
@@ -41,6 +44,16 @@ pub struct Series {
     pub line: Line,
 }
 
+impl Series {
+    /// What the heading and the range of y tell: the mean where it stands alone, else the points.
+    fn told(&self) -> Cow<'_, [(f64, f64)]> {
+        match self.line {
+            Line::Points | Line::Smoothed => (&self.points).into(),
+            Line::Mean => running_mean(&self.points).into(),
+        }
+    }
+}
+
 /// How a curve is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
@@ -82,9 +95,8 @@ impl Heading {
         let (mut x, mut y) = (left + text::width(&panel.title, 14.0, Weight::Bold) + 16.0, 0.0);
         let mut labels = Vec::new();
         for (series, color) in panel.series.iter().zip(COLORS.into_iter().cycle()) {
-            let mean = || running_mean(&series.points).last().copied();
-            let last = if series.line == Line::Mean { mean() } else { series.points.last().copied() };
-            let label = format!("{}{}", series.name, last.map_or(String::new(), |(_, y)| format!(" {y:.4}")));
+            let last = series.told().last().map_or(String::new(), |(_, y)| format!(" {y:.4}"));
+            let label = format!("{}{last}", series.name);
             let width = text::width(&label, 12.0, Weight::Regular);
             if x + width > left + WIDTH && x > left {
                 (x, y) = (left, y + LINE);
@@ -144,8 +156,8 @@ fn draw_panel(drawing: &mut Drawing, panel: &Panel, top: f32, end: f64, unit: &s
 
 /// Lowest and highest y shown, and the distance of the grid lines.
 fn range(panel: &Panel) -> Option<(f64, f64, f64)> {
-    let shown = |s: &Series| if s.line == Line::Mean { running_mean(&s.points) } else { s.points.clone() };
-    let mut values: Vec<f64> = panel.series.iter().flat_map(shown).map(|(_, y)| y).filter(|y| y.is_finite()).collect();
+    let values = panel.series.iter().flat_map(|series| series.told().into_owned());
+    let mut values: Vec<f64> = values.map(|(_, y)| y).filter(|y| y.is_finite()).collect();
     values.sort_by(f64::total_cmp);
     let at = |share: f64| values.get((share * values.len().saturating_sub(1) as f64) as usize).copied();
     let (low, high) = (at(0.01)?.min(0.0), at(0.99)?);
@@ -176,7 +188,7 @@ fn draw_line(
     x_of: &impl Fn(f64) -> f32,
     y_of: &impl Fn(f64) -> f32,
 ) {
-    let mut columns: std::collections::BTreeMap<i64, (f32, f32)> = std::collections::BTreeMap::new();
+    let mut columns: BTreeMap<i64, (f32, f32)> = BTreeMap::new();
     let mut mark = |x: f32, y: f32| {
         let span = columns.entry(x.round() as i64).or_insert((y, y));
         *span = (span.0.min(y), span.1.max(y));
