@@ -1,4 +1,5 @@
-//! Changes of samples while training, apart from mixes: mirroring, turning, cropping, colours (dss.md section 9).
+//! Changes of samples while training, apart from mixes: the border that is not learned from, mirroring, turning, cropping, colours
+//! (dss.md section 9).
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,9 @@ use crate::sample::{Sample, Size, Window};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augmentation {
+    /// Whether the depth of NYU's frames of 480x640 counts as missing outside rows 45..=471 and columns 43..=607, where the
+    /// evaluation of NYU does not look either.
+    pub nyu_border: bool,
     /// Largest rotation to either side, in degrees.
     pub rotation: f64,
     /// The part of a picture that is taken, anywhere in it, and resized to the input of the network; depth stays as it is.
@@ -40,6 +44,7 @@ impl Default for Augmentation {
     fn default() -> Self {
         let same = (1.0, 1.0);
         Self {
+            nyu_border: false,
             rotation: 0.0,
             crop: Crop::Share(1.0),
             photometric: 0.0,
@@ -56,6 +61,7 @@ impl Augmentation {
     pub fn usual(domain: Domain) -> Self {
         let road = domain == Domain::Road;
         Self {
+            nyu_border: true,
             rotation: if road { 1.0 } else { 2.5 },
             photometric: 0.5,
             gamma: (0.9, 1.1),
@@ -94,6 +100,15 @@ impl Augmentation {
             within(name, high, low, 100.0)?;
         }
         Ok(())
+    }
+
+    /// The sample with the depth that is learned from, `dataset` being the name of its data set.
+    pub fn supervise(&self, mut sample: Sample, dataset: &str) -> Sample {
+        if self.nyu_border && dataset.starts_with("nyu") && sample.depth.size() == Size::new(480, 640) {
+            let inside = sample.depth.window(Window { top: 45, left: 43, height: 427, width: 565 });
+            sample.depth = inside.window(Window { top: -45, left: -43, height: 480, width: 640 });
+        }
+        sample
     }
 
     /// The sample on the grid of the network: cropped, resized, mirrored with probability `flip`, turned.
@@ -168,6 +183,25 @@ mod tests {
         assert_eq!(none.place(&sample(), size, 0.0, &mut Stream::new("a", 1)), sample());
         assert_eq!(none.tones(&mut Stream::new("a", 1)), plain());
         assert_eq!(none.place(&sample(), size, 1.0, &mut Stream::new("a", 1)), sample().mirror());
+    }
+
+    #[test]
+    fn the_border_of_nyu_is_not_learned_from() {
+        let frame = |size: Size| {
+            let depth = Array2::from_shape_fn((size.height, size.width), |(y, x)| 1.0 + (y * size.width + x) as f32);
+            Sample::new(Image::filled(size, 100), Depth::from_metres(depth).0)
+        };
+        let (usual, whole) = (Augmentation::usual(Domain::Indoor), frame(Size::new(480, 640)));
+        let learned = usual.supervise(whole.clone(), "nyuv2");
+        for ((y, x), &m) in learned.depth.metres().indexed_iter() {
+            let inside = (45..472).contains(&y) && (43..608).contains(&x);
+            assert_eq!(m, if inside { whole.depth.metres()[(y, x)] } else { 0.0 }, "{y}, {x}");
+        }
+        assert_eq!(Sample { depth: whole.depth.clone(), ..learned }, whole, "only depth is missing");
+        assert_eq!(usual.supervise(whole.clone(), "scannet"), whole);
+        let small = frame(Size::new(240, 320));
+        assert_eq!(usual.supervise(small.clone(), "nyuv2"), small);
+        assert_eq!(Augmentation::default().supervise(whole.clone(), "nyuv2"), whole);
     }
 
     #[test]

@@ -162,6 +162,12 @@ impl Data {
         self.rows.iter().filter_map(of)
     }
 
+    /// Name of the data set of sample `index`.
+    pub fn dataset(&self, index: usize) -> &str {
+        let (set, _) = self.rows[index % self.rows.len()];
+        &self.sets[set].spec().dataset
+    }
+
     /// Sample `index` and its name.
     ///
     /// # Errors

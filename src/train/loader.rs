@@ -84,6 +84,7 @@ impl Feed {
     /// Sample `index` on the grid of the network, changed as the stream `name` says.
     fn sample(&self, index: usize, name: &str) -> Result<(Sample, String), SetError> {
         let (sample, key) = self.data.sample(index)?;
+        let sample = self.augmentation.supervise(sample, self.data.dataset(index));
         let (size, seed, flip) = (self.batching.size, self.batching.seed, self.batching.flip);
         let mut chance = Stream::new(name, seed);
         Ok((self.augmentation.place(&sample, Size::new(size.0, size.1), flip, &mut chance), key))

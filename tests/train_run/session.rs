@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use dfdx::tensor::Cpu;
+use ndarray::Array2;
 use semdepth::mix::{Domain, Method};
-use semdepth::sample::Sample;
+use semdepth::run::{RunOptions, Silent, convert};
+use semdepth::sample::{Depth, Fields, Image, Sample, Semantics, Size};
 use semdepth::train::augment::{Augmentation, Crop};
 use semdepth::train::checkpoint::{Checkpoint, save_weights};
 use semdepth::train::data::Data;
@@ -18,6 +20,7 @@ use semdepth::train::settings::Settings;
 use semdepth::train::trainer::{LAST, Trainer};
 use serde_json::Value;
 
+use super::common::made::Made;
 use super::{nano, result, rooms, train};
 
 #[test]
@@ -178,6 +181,40 @@ fn mixes_are_functions_of_seed_and_position_and_follow_their_shares() {
     let backward: Vec<_> = (0..4).rev().map(|step| feed.make(step).unwrap()).collect();
     assert!(forward.iter().eq(backward.iter().rev()));
     assert!(forward.iter().map(|b| b.mixed).sum::<usize>() > 0);
+}
+
+#[test]
+fn depth_at_the_border_of_nyu_reaches_no_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let size = Size::new(480, 640);
+    let frame = move |_| {
+        let mut sample = Sample::new(Image::filled(size, 90), Depth::from_metres(Array2::from_elem((480, 640), 2.0)).0);
+        sample.semantics = Some(Semantics::filled(size, 3));
+        sample
+    };
+    let mut frames = Made::new(2, size, Fields::default(), |i| format!("{i}"), frame, usize::MAX);
+    frames.header.dataset = "nyuv2".into();
+    convert(&frames, dir.path(), &RunOptions::default(), &Silent).unwrap();
+    let data = Arc::new(Data::open(&[dir.path().to_owned()]).unwrap());
+    let settings = Settings { batch: 1, flip: 0.0, ..Settings::default() };
+    let batching = Trainer::new(Cpu::default(), nano(), settings).unwrap().batching();
+    let depth = |nyu_border| {
+        let augmentation = Augmentation { nyu_border, ..Augmentation::default() };
+        let mixing = Mixing::new(&MixShares::new(), 0, &data).unwrap();
+        let feed = Feed { data: Arc::clone(&data), batching: batching.clone(), augmentation, mixing };
+        Array2::from_shape_vec((64, 96), feed.make(0).unwrap().depth).unwrap()
+    };
+    assert!(depth(false).iter().all(|&m| m == 2.0));
+    // A row is 7.5 and a column 6.7 of the frame's.
+    let learned = depth(true);
+    for ((y, x), &m) in learned.indexed_iter() {
+        let (row, column) = ((y as f64 + 0.5) * 7.5, (x as f64 + 0.5) * 640.0 / 96.0);
+        let inside = (45.0..472.0).contains(&row) && (43.0..608.0).contains(&column);
+        assert!(m == 2.0 || !inside, "{y}, {x} is inside");
+        // A cell at the edge takes what it has of the inside.
+        let near = (41.0..=476.0).contains(&row) && (39.0..=612.0).contains(&column);
+        assert!(m == 0.0 || near, "{y}, {x} is outside");
+    }
 }
 
 #[test]

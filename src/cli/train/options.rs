@@ -52,7 +52,7 @@ pub(super) struct Options {
     /// How often a sample is mirrored [default: 0.5]
     #[arg(long, value_name = "P")]
     flip: Option<f64>,
-    /// Whether samples are turned and their colours changed: on or off; mirroring and mixes are apart [default: on]
+    /// Whether NYU's border is left out, samples are turned and their colours changed: on or off; mirroring and mixes are apart [default: on]
     #[arg(long, value_name = "on|off", value_parser = switch)]
     augment: Option<bool>,
     /// Largest rotation to either side in degrees [default: 2.5; 1 when all sets show roads]
