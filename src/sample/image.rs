@@ -104,17 +104,28 @@ impl Image {
         self.each_plane(self.size(), geometry::mirror)
     }
 
-    /// Area averaging when shrinking, bilinear with half-pixel centres when enlarging.
-    ///
-    /// Source: the triangle filter whose support follows the scale, as in Pillow's `BILINEAR`.
+    /// For networks. Shrunk by area: every new pixel is the mean of the old ones whose centres it covers, as with Pillow's `BOX`.
+    /// Where a side grows, as [`resize_smooth`](Self::resize_smooth).
+    #[must_use]
+    pub fn resize(&self, size: Size) -> Self {
+        let from = self.size();
+        let shrinks = size.height <= from.height && size.width <= from.width;
+        self.filtered(size, if shrinks { fir::FilterType::Box } else { fir::FilterType::Bilinear })
+    }
+
+    /// For looking at. Bilinear with half-pixel centres; when shrinking, the triangle grows with the scale, as with Pillow's `BILINEAR`.
     #[must_use]
     pub fn resize_smooth(&self, size: Size) -> Self {
+        self.filtered(size, fir::FilterType::Bilinear)
+    }
+
+    fn filtered(&self, size: Size, filter: fir::FilterType) -> Self {
         let from = self.size();
         if from == size || from.n_pixels() == 0 || size.n_pixels() == 0 {
             return if from == size { self.clone() } else { Self::filled(size, 0) };
         }
         self.each_plane(size, |plane| {
-            resize_plane(&plane.to_owned(), size).unwrap_or_else(|| geometry::resize_nearest(plane, size))
+            resize_plane(&plane.to_owned(), size, filter).unwrap_or_else(|| geometry::resize_nearest(plane, size))
         })
     }
 
@@ -128,13 +139,13 @@ impl Image {
 }
 
 /// `None` only for sizes the resizer cannot express (above 2^32).
-fn resize_plane(plane: &Array2<u8>, size: Size) -> Option<Array2<u8>> {
+fn resize_plane(plane: &Array2<u8>, size: Size, filter: fir::FilterType) -> Option<Array2<u8>> {
     let (height, width) = plane.dim();
     let (w, h) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
     let source = fir::images::ImageRef::new(w, h, plane.as_slice()?, fir::PixelType::U8).ok()?;
     let mut target =
         fir::images::Image::new(u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?, fir::PixelType::U8);
-    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
+    let options = fir::ResizeOptions::new().resize_alg(fir::ResizeAlg::Convolution(filter));
     fir::Resizer::new().resize(&source, &mut target, &options).ok()?;
     Array2::from_shape_vec((size.height, size.width), target.into_vec()).ok()
 }
@@ -155,6 +166,22 @@ mod tests {
     #[test]
     fn shrinking_by_two_averages() {
         let image = Image::from_interleaved(&[0, 10, 20, 100, 30, 40], Size::new(1, 2)).unwrap();
-        assert_eq!(image.resize_smooth(Size::new(1, 1)).rgb(0, 0), [50, 20, 30]);
+        for shrunk in [image.resize(Size::new(1, 1)), image.resize_smooth(Size::new(1, 1))] {
+            assert_eq!(shrunk.rgb(0, 0), [50, 20, 30]);
+        }
+    }
+
+    /// Pillow 13: `Image.fromarray(levels).resize((4, 2), Image.BOX)` and `Image.BILINEAR`.
+    #[test]
+    fn pictures_shrink_as_with_pillow() {
+        let level = |y: usize, x: usize| ((y * 37 + x * 91) % 251) as u8;
+        let image = Image(Array3::from_shape_fn((3, 5, 10), |(_, y, x)| level(y, x)));
+        let red = |image: Image| image.as_slice()[..8].to_vec();
+        assert_eq!(red(image.resize(Size::new(2, 4))), [100, 105, 137, 100, 137, 135, 132, 151]);
+        let bilinear =
+            red(image.resize_smooth(Size::new(2, 4))).into_iter().zip([101_u8, 119, 134, 113, 137, 116, 131, 136]);
+        assert!(bilinear.clone().all(|(found, expected)| found.abs_diff(expected) <= 1), "{bilinear:?}");
+        let larger = Size::new(6, 4);
+        assert_eq!(image.resize(larger), image.resize_smooth(larger), "one side grows");
     }
 }

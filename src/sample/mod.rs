@@ -108,7 +108,7 @@ impl Sample {
     pub fn resize(&self, size: Size) -> Self {
         let old = self.image.size();
         Self {
-            image: self.image.resize_smooth(size),
+            image: self.image.resize(size),
             depth: self.depth.resize_nearest(size),
             semantics: self.semantics.as_ref().map(|s| s.resize_nearest(size)),
             confidence: self.confidence.as_ref().map(|c| c.resize_nearest(size)),

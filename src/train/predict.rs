@@ -97,7 +97,7 @@ impl Input {
         let shown = size.of(image.size(), config);
         let (rows, columns) = multiples(config);
         let size = (shown.0.next_multiple_of(rows), shown.1.next_multiple_of(columns));
-        let values = normalised(&image.resize_smooth(Size::new(shown.0, shown.1)), config);
+        let values = normalised(&image.resize(Size::new(shown.0, shown.1)), config);
         let values = if size == shown { values } else { reflected(&values, shown, size) };
         Self { image, values, size, shown }
     }
