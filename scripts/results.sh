@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The figures of docs/results.md: real frames become two sets, six networks learn from the one and are measured on the other.
+# The figures of docs/results.md: real frames become two sets, eight networks learn from the one and are measured on the other.
 #
 #   scripts/results.sh DATA OUT [PYTHON]
 #
@@ -45,12 +45,14 @@ mkdir -p runs
     run lg_cat-1 --seed 1
     run none-1 --seed 1 --exchange none
     run none-2 --seed 2 --exchange none
+    run lg_cat-3 --seed 3
 } &
 other=$!
 {
     run nearfarmix-1 --seed 1 --mix nearfarmix=0.5
     run lg_cat-2 --seed 2
     run nearfarmix-2 --seed 2 --mix nearfarmix=0.5
+    run lg_cat-4 --seed 4
 }
 wait "$other" # and ends here when one of its runs has failed
 
