@@ -2,21 +2,23 @@
 # Proves on a machine with a GPU what cannot be proven without one, in one command and in the folder that scripts/cuda-build.sh
 # made (after install.sh):
 #
-#   ./gpu-check.sh [--device cuda:0] [--golden FOLDER] [--train SET --val SET] [--quick] [OUT]
+#   ./gpu-check.sh [--device cuda:0] [--golden FOLDER] [--train SET --val SET] [--torch PYTHON] [--quick] [OUT]
 #
 # OUT (usual: gpu-check) gets a log of each part and summary.txt. Golden values are checked when --golden names their folder,
 # runs are compared when --train and --val name sets: 200 steps on both devices, a run that changes device twice, seconds a step
-# and memory of dss-tiny and dss-base, and dss-tiny trained with and without NearFarMix. --quick shrinks everything, to try the
+# and memory of dss-tiny and dss-base, and dss-tiny trained with and without NearFarMix. --torch names a Python with PyTorch: the
+# same networks are timed there too, in float32 and in TF32. --quick shrinks everything, to try the
 # script itself (also with --device cpu).
 set -uo pipefail
 
-device=cuda:0 golden='' train='' val='' quick='' out=gpu-check
+device=cuda:0 golden='' train='' val='' torch='' quick='' out=gpu-check
 while [ $# -gt 0 ]; do
     case "$1" in
     --device) device=$2 && shift 2 ;;
     --golden) golden=$(realpath "$2") && shift 2 ;;
     --train) train=$(realpath "$2") && shift 2 ;;
     --val) val=$(realpath "$2") && shift 2 ;;
+    --torch) torch=$2 && shift 2 ;;
     --quick) quick=1 && shift ;;
     -*) echo "unknown option $1; see the head of $0" >&2 && exit 2 ;;
     *) out=$1 && shift ;;
@@ -24,6 +26,8 @@ while [ $# -gt 0 ]; do
 done
 here=$(cd "$(dirname "$0")" && pwd)
 sdtrain=${SDTRAIN:-$here/sdtrain}
+pytorch=$here/pytorch
+[ -d "$pytorch" ] || pytorch=$here/../benches/pytorch
 mkdir -p "$out"
 cd "$out" || exit 3
 : >summary.txt
@@ -51,6 +55,15 @@ compare() {
     paste <(losses "$1") <(losses "$2") | awk -v limit="$3" '
         { d = ($1 - $2) / $2; if (d < 0) d = -d; if (d > worst) { worst = d; at = NR - 1 } n++ }
         END { printf "%d steps, largest difference %.2e at step %d, allowed %s\n", n, worst, at, limit; exit !(n > 0 && worst <= limit) }'
+}
+
+# torch_step MODEL BATCH [tf32]: seven rounds of PyTorch; forward, step and memory of the one in the middle by the step.
+torch_step() {
+    local model=$1 batch=$2
+    shift 2
+    seq 7 | "$torch" "$pytorch/step.py" "$model" "${big%x*}" "${big#*x}" "$batch" 8 "$device" "$@" >torch.rounds || return 1
+    cat torch.rounds
+    sort -g -k 2 torch.rounds | awk 'NR == 4 { printf "%.4f s forward, %.4f s a step, %.0f MiB\n", $1, $2, $3 }'
 }
 
 # stopped DEVICE RUN STEP ARGUMENTS...: trains, and interrupts the run once it has taken STEP steps.
@@ -92,6 +105,11 @@ if [ -n "$train" ] && [ -n "$val" ]; then
                 --device "$device" --out "runs/$name"
             kill $watch
             say "        $(grep -o 'step .*samples/s' "$name.log" | tail -n 1), $(sort -n "$name.memory" | tail -n 1) MiB used"
+            [ -n "$torch" ] || continue
+            for precision in '' tf32; do
+                part "torch-$model-$batch${precision:+-$precision}" torch_step "$model" "$batch" $precision
+                say "        $(tail -n 1 "torch-$model-$batch${precision:+-$precision}.log")"
+            done
         done
     done
 

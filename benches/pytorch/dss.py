@@ -52,7 +52,7 @@ def attention(q, k, v, bias, heads, window, grid):
 
     mask = bias()
     if ph or pw:
-        real = F.pad(torch.ones(1, 1, h, w), (0, pw, 0, ph)).reshape(*((p, a, s, d) if grid else (a, p, d, s)))
+        real = F.pad(torch.ones(1, 1, h, w, device=q.device), (0, pw, 0, ph)).reshape(*((p, a, s, d) if grid else (a, p, d, s)))
         real = real.permute(1, 3, 0, 2) if grid else real.permute(0, 2, 1, 3)
         mask = mask + torch.where(real.reshape(a, d, 1, 1, p * s) > 0, 0.0, -1e9)
     y = F.scaled_dot_product_attention(cut(q), cut(k), cut(v), attn_mask=mask.expand(b, a, d, heads, p * s, p * s))
