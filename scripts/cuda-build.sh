@@ -4,7 +4,7 @@
 #
 #   scripts/cuda-build.sh [--cuda 13] [--arch 90] [--check] [OUT]
 #
-# OUT (usual: target/cuda-dist) then holds sdtrain, the tests of the golden values, gpu-check.sh, and the headers that are
+# OUT (usual: target/cuda-dist) then holds sdtrain, the tests of the golden values, gpu-check.sh, the network in PyTorch, and the headers that are
 # compiled at run time with a script that puts them where sdtrain looks for them (install.sh). --cuda is the major version of the
 # CUDA libraries on the GPU machine, --arch the compute capability without the point (80 A100, 89 RTX 40, 90 H100 and H200).
 # --check lints without linking, and passes with a line when the compiler cannot be had.

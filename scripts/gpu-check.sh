@@ -107,8 +107,9 @@ if [ -n "$train" ] && [ -n "$val" ]; then
             say "        $(grep -o 'step .*samples/s' "$name.log" | tail -n 1), $(sort -n "$name.memory" | tail -n 1) MiB used"
             [ -n "$torch" ] || continue
             for precision in '' tf32; do
-                part "torch-$model-$batch${precision:+-$precision}" torch_step "$model" "$batch" $precision
-                say "        $(tail -n 1 "torch-$model-$batch${precision:+-$precision}.log")"
+                name=torch-$model-$batch${precision:+-$precision}
+                part "$name" torch_step "$model" "$batch" $precision
+                say "        $(tail -n 1 "$name.log")"
             done
         done
     done

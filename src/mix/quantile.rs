@@ -15,7 +15,7 @@ pub(super) fn quantile(depths: &[f32], beyond: f32, u: f64) -> Option<f32> {
 /// The [`quantile`], and for each depth whether it is above `beyond` and no farther than that.
 ///
 /// A few of the depths tell between which two the quantile must lie; one pass counts those below and collects those between.
-/// Memory is slower than the comparisons: only blocks with depths between are looked at again.
+/// Only blocks with depths between are looked at again.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 <= u <= 1")]
 pub(super) fn nearest_share(depths: &[f32], beyond: f32, u: f64) -> Option<(f32, Vec<bool>)> {
     let rank_of = |n: usize| Some((u.clamp(0.0, 1.0) * n.checked_sub(1)? as f64).floor() as usize);

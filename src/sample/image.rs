@@ -104,7 +104,7 @@ impl Image {
         self.each_plane(self.size(), geometry::mirror)
     }
 
-    /// For networks. Shrunk by area: every new pixel is the mean of the old ones whose centres it covers, as with Pillow's `BOX`.
+    /// For the networks of `train`. Shrunk by area: every new pixel is the mean of the old ones whose centres it covers, as with Pillow's `BOX`.
     /// Where a side grows, as [`resize_smooth`](Self::resize_smooth).
     #[must_use]
     pub fn resize(&self, size: Size) -> Self {
@@ -113,7 +113,7 @@ impl Image {
         self.filtered(size, if shrinks { fir::FilterType::Box } else { fir::FilterType::Bilinear })
     }
 
-    /// For looking at. Bilinear with half-pixel centres; when shrinking, the triangle grows with the scale, as with Pillow's `BILINEAR`.
+    /// For looking at, and for teachers. Bilinear with half-pixel centres; when shrinking, the triangle grows with the scale, as with Pillow's `BILINEAR`.
     #[must_use]
     pub fn resize_smooth(&self, size: Size) -> Self {
         self.filtered(size, fir::FilterType::Bilinear)

@@ -11,8 +11,8 @@ use crate::sample::{Sample, Size, Window};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Augmentation {
-    /// Whether the depth of NYU's frames of 480x640 counts as missing outside rows 45..=471 and columns 43..=607, where the
-    /// evaluation of NYU does not look either.
+    /// Whether the depth of NYU's frames of 480x640 counts as missing outside rows 45..=471 and columns 43..=607, which is nearly
+    /// what the evaluation of NYU leaves out (it begins with column 41 and ends with 600).
     pub nyu_border: bool,
     /// Largest rotation to either side, in degrees.
     pub rotation: f64,
