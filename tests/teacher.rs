@@ -30,10 +30,20 @@ mod onnx {
         [varint(field << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
     }
 
-    fn tensor(name: &str, dims: &[u64], values: &[f32]) -> Vec<u8> {
+    /// The values are `raw`, or in the file of that name, in which 4 bytes stand before them.
+    fn tensor(name: &str, dims: &[u64], raw: &[u8], file: Option<&str>) -> Vec<u8> {
         let dims: Vec<u8> = dims.iter().flat_map(|&d| int(1, d)).collect();
-        let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        [dims, int(2, 1), bytes(8, name.as_bytes()), bytes(9, &raw)].concat()
+        let values = match file {
+            None => bytes(9, raw),
+            Some(file) => {
+                let entry = |key: &str, value: &str| {
+                    bytes(13, &[bytes(1, key.as_bytes()), bytes(2, value.as_bytes())].concat())
+                };
+                let length = raw.len().to_string();
+                [entry("location", file), entry("offset", "4"), entry("length", &length), int(14, 1)].concat()
+            }
+        };
+        [dims, int(2, 1), bytes(8, name.as_bytes()), values].concat()
     }
 
     /// A float tensor of four axes of any length.
@@ -50,17 +60,30 @@ mod onnx {
     /// A convolution of `stride` x `stride` pixels that moves by as many: `weights[class][channel]`, the same for every
     /// pixel of its window.
     pub(super) fn convolution(weights: &[[f32; 3]], stride: u64) -> Vec<u8> {
+        network(weights.len(), stride, &kernel(weights, stride), None)
+    }
+
+    /// As [`convolution`], but the weights are not in the file; and what has to be in the file of that name.
+    pub(super) fn convolution_beside(weights: &[[f32; 3]], stride: u64, file: &str) -> (Vec<u8>, Vec<u8>) {
+        let kernel = kernel(weights, stride);
+        (network(weights.len(), stride, &kernel, Some(file)), [vec![9; 4], kernel].concat())
+    }
+
+    fn kernel(weights: &[[f32; 3]], stride: u64) -> Vec<u8> {
         let area = (stride * stride) as usize;
         let spread = |w: &f32| vec![w / area as f32; area];
-        let kernel: Vec<f32> = weights.iter().flatten().flat_map(spread).collect();
-        let dims = [weights.len() as u64, 3, stride, stride];
+        weights.iter().flatten().flat_map(spread).flat_map(f32::to_le_bytes).collect()
+    }
+
+    fn network(classes: usize, stride: u64, kernel: &[u8], file: Option<&str>) -> Vec<u8> {
+        let dims = [classes as u64, 3, stride, stride];
         let ends = [bytes(1, b"x"), bytes(1, b"w"), bytes(2, b"y"), bytes(4, b"Conv")].concat();
         let attributes =
             [bytes(5, &ints("kernel_shape", [stride; 2])), bytes(5, &ints("strides", [stride; 2]))].concat();
         let graph = [
             bytes(1, &[ends, attributes].concat()),
             bytes(2, b"g"),
-            bytes(5, &tensor("w", &dims, &kernel)),
+            bytes(5, &tensor("w", &dims, kernel, file)),
             bytes(11, &value("x")),
             bytes(12, &value("y")),
         ];
@@ -129,6 +152,41 @@ fn a_stride_of_four_is_enlarged_to_the_picture() {
     // Red falls from 1 to 0 between the centres of its second and third cell, columns 5.5 and 9.5:
     // column 6 is an eighth of the way, 7 three eighths.
     assert_eq!(row(sure.values())[4..12], [255, 255, 223, 159, 159, 223, 255, 255]);
+}
+
+#[test]
+fn weights_may_be_in_a_file_of_their_own() {
+    let world = world();
+    let dir = world.path();
+    let (net, weights) = onnx::convolution_beside(&[[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]], 1, "net.onnx.data");
+    fs::write(dir.join("net.onnx"), net).unwrap();
+    let teach = |out: &str| sdprep(dir, &format!("labels teach set --onnx net.onnx {PLAIN} --out {out}"));
+    let (code, text) = teach("none");
+    assert!(code == 3 && text.contains("net.onnx.data") && !dir.join("none").exists(), "{code} {text}");
+
+    fs::write(dir.join("net.onnx.data"), &weights).unwrap();
+    let (code, text) = teach("one");
+    assert_eq!(code, 0, "{text}");
+    let one = Set::open(dir.join("one")).unwrap();
+    let labels = one.sample(0).unwrap().semantics.unwrap();
+    assert_eq!((labels.values()[(3, 2)], labels.values()[(3, 13)]), (0, 1));
+
+    // Other weights are another teacher.
+    let (_, other) = onnx::convolution_beside(&[[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], 1, "net.onnx.data");
+    fs::write(dir.join("net.onnx.data"), &other).unwrap();
+    assert_eq!(teach("two").0, 0);
+    let two = Set::open(dir.join("two")).unwrap();
+    let labels = two.sample(0).unwrap().semantics.unwrap();
+    assert_eq!((labels.values()[(3, 2)], labels.values()[(3, 13)]), (1, 0));
+    let network = |set: &Set| set.spec().options["labels"]["pseudo"]["network"].clone();
+    assert!(network(&one).is_string() && network(&one) != network(&two));
+
+    // Nothing is read from elsewhere.
+    fs::create_dir(dir.join("nets")).unwrap();
+    let (net, _) = onnx::convolution_beside(&[[1.0, 0.0, 0.0]], 1, "../net.onnx.data");
+    fs::write(dir.join("nets/net.onnx"), net).unwrap();
+    let (code, text) = sdprep(dir, &format!("labels teach set --onnx nets/net.onnx {PLAIN} --out three"));
+    assert!(code == 3 && text.contains("relative path inside the model directory"), "{code} {text}");
 }
 
 #[test]

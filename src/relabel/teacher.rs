@@ -1,15 +1,18 @@
 //! A semantic segmentation network in ONNX form as the source of pseudo labels (feature `teacher`). It runs on the
 //! processor, one sample a thread.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Array4, ArrayView3, Axis};
 use serde_json::{Value, json};
+use tract_onnx::model::ParseResult;
 use tract_onnx::prelude::{
-    Arc, Datum, Framework, InferenceFact, InferenceModelExt, IntoRunnable, Tensor, TypedRunnableModel, tvec,
+    Arc, Datum, Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, Tensor, TractResult,
+    TypedRunnableModel, tvec,
 };
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{Pseudo, PseudoLabels};
 use crate::file::read_bounded;
@@ -78,10 +81,11 @@ pub struct Teacher {
 }
 
 impl Teacher {
-    /// Reads and optimises the network for the samples of `set`, and runs it once on black.
+    /// Reads and optimises the network for the samples of `set`, and runs it once on black. Weights may be in files beside
+    /// it, as the exporter of PyTorch leaves them.
     ///
     /// # Errors
-    /// A file that is no ONNX network or has operations that are not supported, or an output that is not
+    /// A file that is no ONNX network, lacks its weights or has operations that are not supported, or an output that is not
     /// `[1, classes, height, width]`.
     pub fn open(path: &Path, set: &Set, options: TeacherOptions) -> Result<Self, SourceError> {
         let grid = set.spec().size;
@@ -97,14 +101,19 @@ impl Teacher {
             return Err(SourceError::Usage("--std: pictures cannot be divided by 0".into()));
         }
         let bytes = read_bounded(path, MAX_MODEL_BYTES).map_err(|e| SourceError::io(path, e))?;
-        let hash = format!("xxh3-128:{:032x}", xxh3_128(&bytes));
         let shape = [1, 3, input.height, input.width];
-        let model = tract_onnx::onnx()
-            .model_for_read(&mut Cursor::new(&bytes))
-            .and_then(|model| model.with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), shape)))
+        let (network, weights) = parse(path, &bytes).map_err(|e| refuse("network", format!("{e:#}")))?;
+        let model = network
+            .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), shape))
             .and_then(|model| model.into_optimized())
             .and_then(|model| model.into_runnable())
             .map_err(|e| refuse("network", format!("{e:#}")))?;
+        let mut hash = Xxh3::new();
+        hash.update(&bytes);
+        for file in weights {
+            hash.update(&read_bounded(&file, MAX_MODEL_BYTES).map_err(|e| SourceError::io(&file, e))?);
+        }
+        let hash = format!("xxh3-128:{:032x}", hash.digest128());
         let teacher = Self { model, options, input, grid, hash };
         teacher.segment(&Image::filled(grid, 0)).map_err(|reason| refuse("output", reason))?;
         Ok(teacher)
@@ -147,6 +156,18 @@ impl Teacher {
             (f32::from(planes[(c, y, x)]) / 255.0 - mean[c]) / std[c]
         })
     }
+}
+
+/// The network in a file, and the files beside it that hold weights.
+fn parse(path: &Path, bytes: &[u8]) -> TractResult<(InferenceModel, BTreeSet<PathBuf>)> {
+    let onnx = tract_onnx::onnx();
+    let proto = onnx.proto_model_for_read(&mut Cursor::new(bytes))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let ParseResult { model, unresolved_inputs, .. } = onnx.parse(&proto, folder.to_str())?;
+    anyhow::ensure!(unresolved_inputs.is_empty(), "nothing makes the tensors {unresolved_inputs:?}");
+    let tensors = proto.graph.iter().flat_map(|graph| &graph.initializer);
+    let locations = tensors.flat_map(|tensor| &tensor.external_data).filter(|entry| entry.key == "location");
+    Ok((model, locations.map(|entry| folder.join(&entry.value)).collect()))
 }
 
 /// Enlarges the scores `[classes, h, w]` bilinearly with half-pixel centres, and takes the best class of each pixel with
