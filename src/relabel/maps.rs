@@ -256,10 +256,14 @@ impl Pseudo for Maps<'_> {
     fn labels(&self, row: usize, _: &mut Reader<'_>) -> Result<Option<PseudoLabels>, DeriveError> {
         let Some(file) = self.file(row) else { return Ok(None) };
         let map = self.decode(file)?;
-        if let Some(reason) = disproof(&map, Some(self.base), file) {
+        let labels = self.labels_of(row, file, &map, self.base);
+        // A map whose numbers all have a class disproves the base by its palette alone.
+        if (labels.is_err() || map.base.is_some())
+            && let Some(reason) = disproof(&map, Some(self.base), file)
+        {
             return Err(DeriveError::Options(reason));
         }
-        let labels = self.labels_of(row, file, &map, self.base)?;
+        let labels = labels?;
         let confidence = self.confidence(row)?;
         Ok((confidence.is_some() || !self.has_confidence()).then_some(PseudoLabels { labels, confidence }))
     }
