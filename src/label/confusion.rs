@@ -15,23 +15,9 @@ impl Confusion {
     /// Counts two maps of equal length.
     #[must_use]
     pub fn count(truth: &[u8], pseudo: &[u8]) -> Self {
-        Self::count_runs(truth, pseudo, |_, _, _| {})
-    }
-
-    /// As [`count`](Self::count); `each` sees every run of equal pairs on the way, and its length.
-    pub(super) fn count_runs(truth: &[u8], pseudo: &[u8], mut each: impl FnMut(usize, u8, u8)) -> Self {
-        // A row for each label of the ground truth that occurs: few do, and all pairs would be much to clear.
-        let mut rows = [const { None::<Box<[u32; 256]>> }; 256];
-        for run in runs([truth, pseudo]) {
-            let (t, p) = (truth[run.start], pseudo[run.start]);
-            rows[usize::from(t)].get_or_insert_with(|| Box::new([0; 256]))[usize::from(p)] += run.len() as u32;
-            each(run.len(), t, p);
-        }
-        let row = |(t, row): (u8, Option<Box<[u32; 256]>>)| {
-            let counts = (0..=u8::MAX).zip(row.into_iter().flat_map(|row| *row)).filter(|&(_, n)| n > 0);
-            counts.map(move |(p, n)| (t, p, n.into()))
-        };
-        Self { counts: (0..=u8::MAX).zip(rows).flat_map(row).collect() }
+        let mut counter = Counter::new();
+        counter.add(truth, pseudo);
+        counter.confusion()
     }
 
     /// Ground truth, pseudo label, pixels; ascending by pair.
@@ -51,6 +37,35 @@ impl Confusion {
     }
 }
 
+/// Counts maps piece by piece.
+pub(super) struct Counter {
+    /// A row for each label of the ground truth that occurs: few do, and all pairs would be much to clear.
+    rows: [Option<Box<[u32; 256]>>; 256],
+}
+
+impl Counter {
+    pub(super) const fn new() -> Self {
+        Self { rows: [const { None }; 256] }
+    }
+
+    /// Counts two pieces of equal length.
+    pub(super) fn add(&mut self, truth: &[u8], pseudo: &[u8]) {
+        runs([truth, pseudo]).for_each(|run| {
+            let row = self.rows[usize::from(truth[run.start])].get_or_insert_with(|| Box::new([0; 256]));
+            row[usize::from(pseudo[run.start])] += run.len() as u32;
+        });
+    }
+
+    pub(super) fn confusion(self) -> Confusion {
+        let mut counts = Vec::new();
+        for (t, row) in (0..=u8::MAX).zip(&self.rows) {
+            let pairs = row.iter().flat_map(|row| (0..=u8::MAX).zip(row.as_slice()));
+            counts.extend(pairs.filter(|&(_, &n)| n > 0).map(|(p, &n)| (t, p, n.into())));
+        }
+        Confusion { counts }
+    }
+}
+
 /// Place of a pair in a table of all pairs.
 pub(super) fn index(truth: u8, pseudo: u8) -> usize {
     usize::from(u16::from_be_bytes([truth, pseudo]))
@@ -67,10 +82,7 @@ mod tests {
             let pairs: Vec<(u8, u8)> =
                 runs.into_iter().flat_map(|(t, p, n)| std::iter::repeat_n((t, p), n)).collect();
             let (truth, pseudo): (Vec<u8>, Vec<u8>) = pairs.iter().copied().unzip();
-            let mut seen = Vec::new();
-            let confusion =
-                Confusion::count_runs(&truth, &pseudo, |n, t, p| seen.extend(std::iter::repeat_n((t, p), n)));
-            prop_assert_eq!(&seen, &pairs);
+            let confusion = Confusion::count(&truth, &pseudo);
             for (t, p) in (0..3).flat_map(|t| (0..3).map(move |p| (t, p))) {
                 let n = pairs.iter().filter(|&&pair| pair == (t, p)).count() as u64;
                 let found = confusion.pairs().find(|&(a, b, _)| (a, b) == (t, p)).map_or(0, |(.., n)| n);

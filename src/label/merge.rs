@@ -8,10 +8,13 @@ use ndarray::Array2;
 use serde_json::{Value, json};
 
 use super::LabelSpace;
-use super::confusion::{Confusion, index};
+use super::confusion::{Confusion, Counter, index};
 use super::remap::target;
 use super::table::{self, TableError};
-use crate::sample::{Confidence, IGNORE, Semantics, push_run};
+use crate::sample::{Confidence, IGNORE, Semantics, push_run, runs};
+
+/// Pixels that are counted and merged before the next are: they stay in the processor's nearest memory between the two.
+const PIECE: usize = 4096;
 
 /// Which label a pixel gets. Where only one of the two is there, it is taken, except under [`Agree`](Self::Agree).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -174,9 +177,29 @@ impl Merge {
             return None;
         }
         let mut merged = Vec::with_capacity(t.len());
-        let counts = Confusion::count_runs(t, p, |n, t, p| push_run(&mut merged, n, self.table[index(t, p)]));
+        let mut counter = Counter::new();
+        for (t, p) in t.chunks(PIECE).zip(p.chunks(PIECE)) {
+            counter.add(t, p);
+            self.extend(&mut merged, t, p);
+        }
         let merged = Array2::from_shape_vec((truth.size().height, truth.size().width), merged).ok()?;
-        Some((Semantics::new(merged), counts))
+        Some((Semantics::new(merged), counter.confusion()))
+    }
+
+    /// Appends the merged labels of two pieces of equal length.
+    fn extend(&self, merged: &mut Vec<u8>, truth: &[u8], pseudo: &[u8]) {
+        let pairs = truth.iter().zip(pseudo);
+        match self.prefer {
+            _ if !self.overrides.0.is_empty() => {
+                for run in runs([truth, pseudo]) {
+                    push_run(merged, run.len(), self.class(truth[run.start], pseudo[run.start]));
+                }
+            }
+            // A rule without exceptions needs no table, so that many pixels are chosen at once.
+            Prefer::GroundTruth => merged.extend(pairs.map(|(&t, &p)| Prefer::GroundTruth.class(t, p))),
+            Prefer::Pseudo => merged.extend(pairs.map(|(&t, &p)| Prefer::Pseudo.class(t, p))),
+            Prefer::Agree => merged.extend(pairs.map(|(&t, &p)| Prefer::Agree.class(t, p))),
+        }
     }
 
     /// How sure the merged labels are: as sure as the side they come from, and where both say the same, as the surer

@@ -157,7 +157,7 @@ impl<'a> Maps<'a> {
     }
 
     /// Labels on the grid of the sample.
-    pub(super) fn labels_of(&self, row: usize, file: &str, map: &LabelMap, base: Base) -> Result<Semantics, Fault> {
+    pub(super) fn labels_of(&self, row: usize, file: &str, map: LabelMap, base: Base) -> Result<Semantics, Fault> {
         let fault = |reason: &dyn std::fmt::Display| Fault::new(file, PSEUDO, reason);
         let told = map.base.unwrap_or(base);
         // Colours have become classes already; the numbers of a palette keep the base that the palette tells.
@@ -256,14 +256,20 @@ impl Pseudo for Maps<'_> {
     fn labels(&self, row: usize, _: &mut Reader<'_>) -> Result<Option<PseudoLabels>, DeriveError> {
         let Some(file) = self.file(row) else { return Ok(None) };
         let map = self.decode(file)?;
-        let labels = self.labels_of(row, file, &map, self.base);
+        let disproof =
+            |map: &LabelMap| disproof(map, Some(self.base), file).map_or(Ok(()), |r| Err(DeriveError::Options(r)));
         // A map whose numbers all have a class disproves the base by its palette alone.
-        if (labels.is_err() || map.base.is_some())
-            && let Some(reason) = disproof(&map, Some(self.base), file)
-        {
-            return Err(DeriveError::Options(reason));
+        if map.base.is_some() {
+            disproof(&map)?;
         }
-        let labels = labels?;
+        let labels = match self.labels_of(row, file, map, self.base) {
+            Ok(labels) => labels,
+            Err(fault) => {
+                // The map is used up, and is needed to tell a wrong base from a bad sample.
+                disproof(&self.decode(file)?)?;
+                return Err(fault.into());
+            }
+        };
         let confidence = self.confidence(row)?;
         Ok((confidence.is_some() || !self.has_confidence()).then_some(PseudoLabels { labels, confidence }))
     }

@@ -36,6 +36,7 @@ pub use fault::Fault;
 pub use geometry::{Size, Window};
 pub use image::Image;
 pub use intrinsics::Intrinsics;
+pub use runs::Element;
 pub(crate) use runs::{push_run, runs};
 pub(crate) use select::Selection;
 

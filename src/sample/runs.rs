@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::wide::wide;
+use ::wide::{u8x16, u16x8};
 
 /// Elements that are compared with the ones before them at once.
 const BLOCK: usize = 64;
@@ -12,43 +12,75 @@ const SHORT: usize = 32;
 
 /// Every longest run of elements that are equal in each of the planes, in order. What planes hold beyond the shortest is not
 /// looked at.
-pub(crate) fn runs<T: PartialEq, const N: usize>(planes: [&[T]; N]) -> Runs {
+pub(crate) fn runs<T: Element, const N: usize>(planes: [&[T]; N]) -> Runs<'_, T, N> {
     let n = planes.map(<[T]>::len).into_iter().min().unwrap_or(0);
-    let changes = wide(
-        #[inline(always)]
-        || (1..n).step_by(BLOCK).map(|first| changes(&planes, first, n)).collect(),
-    );
-    Runs { changes, block: 0, start: 0, n }
+    Runs { planes: planes.map(|plane| &plane[..n]), changes: 0, block: 1, next: 1, start: 0, n }
 }
 
 /// See [`runs`].
 #[derive(Clone, Debug)]
-pub(crate) struct Runs {
-    /// Where elements differ from the ones before them, one bit each, from the second element on.
-    changes: Vec<u64>,
+pub(crate) struct Runs<'p, T, const N: usize> {
+    planes: [&'p [T]; N],
+    /// Where elements of the block differ from the ones before them and no run begins yet, one bit each.
+    changes: u64,
+    /// Where the block begins, and where the next one does.
     block: usize,
+    next: usize,
     start: usize,
     n: usize,
 }
 
-impl Iterator for Runs {
+impl<T: Element, const N: usize> Iterator for Runs<'_, T, N> {
     type Item = Range<usize>;
 
+    #[inline]
     fn next(&mut self) -> Option<Range<usize>> {
         let start = self.start;
         if start == self.n {
             return None;
         }
-        self.start = self.n;
-        while let Some(changes) = self.changes.get_mut(self.block) {
-            if *changes != 0 {
-                self.start = 1 + self.block * BLOCK + changes.trailing_zeros() as usize;
-                *changes &= *changes - 1;
+        while self.changes == 0 {
+            if self.next >= self.n {
+                self.start = self.n;
+                return Some(start..self.n);
+            }
+            self.enter_block();
+        }
+        Some(start..self.end_run())
+    }
+
+    /// As calling [`next`](Self::next) until there is none, but without asking for each run where it stands.
+    #[inline]
+    fn fold<B, F: FnMut(B, Range<usize>) -> B>(mut self, init: B, mut f: F) -> B {
+        let mut folded = init;
+        loop {
+            while self.changes != 0 {
+                let start = self.start;
+                folded = f(folded, start..self.end_run());
+            }
+            if self.next >= self.n {
                 break;
             }
-            self.block += 1;
+            self.enter_block();
         }
-        Some(start..self.start)
+        if self.start < self.n { f(folded, self.start..self.n) } else { folded }
+    }
+}
+
+impl<T: Element, const N: usize> Runs<'_, T, N> {
+    #[inline]
+    fn enter_block(&mut self) {
+        self.block = self.next;
+        self.next += BLOCK;
+        self.changes = changes(&self.planes, self.block);
+    }
+
+    /// Where the run ends that is cut by the first of the changes.
+    #[inline]
+    fn end_run(&mut self) -> usize {
+        self.start = self.block + self.changes.trailing_zeros() as usize;
+        self.changes &= self.changes - 1;
+        self.start
     }
 }
 
@@ -67,33 +99,46 @@ pub(crate) fn push_run(plane: &mut Vec<u8>, len: usize, value: u8) {
 }
 
 /// One bit for each of the elements from `first` on, the first the lowest: whether it differs from the one before.
-#[inline(always)]
-fn changes<T: PartialEq, const N: usize>(planes: &[&[T]; N], first: usize, n: usize) -> u64 {
-    let mut differ = [0; BLOCK];
-    for plane in planes {
-        let (here, before) = (&plane[first..n], &plane[first - 1..n - 1]);
-        match (here.first_chunk::<BLOCK>(), before.first_chunk::<BLOCK>()) {
-            (Some(here), Some(before)) => mark(&mut differ, here, before),
-            _ => mark(&mut differ, here, before),
+#[inline]
+fn changes<T: Element, const N: usize>(planes: &[&[T]; N], first: usize) -> u64 {
+    planes.iter().fold(0, |bits, plane| {
+        let (here, before) = (&plane[first..], &plane[first - 1..plane.len() - 1]);
+        bits | match (here.first_chunk(), before.first_chunk()) {
+            (Some(here), Some(before)) => T::differ(here, before),
+            _ => here.iter().zip(before).rev().fold(0, |bits, (here, before)| bits << 1 | u64::from(here != before)),
         }
-    }
-    bits(&differ)
+    })
 }
 
-/// Sets a flag where two elements differ.
-#[inline(always)]
-fn mark<T: PartialEq>(flags: &mut [u8; BLOCK], here: &[T], before: &[T]) {
-    for ((flag, here), before) in flags.iter_mut().zip(here).zip(before) {
-        *flag |= u8::from(here != before);
+/// What planes of labels and masks are made of.
+pub trait Element: Copy + PartialEq {
+    /// One bit for each pair, the first the lowest: whether its two elements differ.
+    fn differ(a: &[Self; BLOCK], b: &[Self; BLOCK]) -> u64;
+}
+
+impl Element for u8 {
+    #[inline]
+    fn differ(a: &[Self; BLOCK], b: &[Self; BLOCK]) -> u64 {
+        let of_16 = |(a, b): (&[u8; 16], &[u8; 16])| u8x16::new(*a).simd_eq(u8x16::new(*b)).to_bitmask();
+        let pairs = a.as_chunks().0.iter().zip(b.as_chunks().0);
+        !pairs.rev().fold(0, |bits, pair| bits << 16 | u64::from(of_16(pair)))
     }
 }
 
-/// One bit a flag, the first the lowest.
-#[inline(always)]
-fn bits(flags: &[u8; BLOCK]) -> u64 {
-    // The product moves the lowest bits of eight bytes side by side, into its highest byte.
-    let of_eight = |flags: &[u8; 8]| u64::from_le_bytes(*flags).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    flags.as_chunks().0.iter().rev().fold(0, |bits, eight| bits << 8 | of_eight(eight))
+impl Element for u16 {
+    #[inline]
+    fn differ(a: &[Self; BLOCK], b: &[Self; BLOCK]) -> u64 {
+        let of_8 = |(a, b): (&[u16; 8], &[u16; 8])| u16x8::new(*a).simd_eq(u16x8::new(*b)).to_bitmask();
+        let pairs = a.as_chunks().0.iter().zip(b.as_chunks().0);
+        !pairs.rev().fold(0, |bits, pair| bits << 8 | u64::from(of_8(pair)))
+    }
+}
+
+impl Element for bool {
+    #[inline]
+    fn differ(a: &[Self; BLOCK], b: &[Self; BLOCK]) -> u64 {
+        u8::differ(&a.map(u8::from), &b.map(u8::from))
+    }
 }
 
 #[cfg(test)]
@@ -101,8 +146,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn all<T: PartialEq, const N: usize>(planes: [&[T]; N]) -> Vec<Range<usize>> {
-        runs(planes).collect()
+    fn all<T: Element, const N: usize>(planes: [&[T]; N]) -> Vec<Range<usize>> {
+        let mut one_by_one = Vec::new();
+        for run in runs(planes) {
+            one_by_one.push(run);
+        }
+        let mut folded = Vec::new();
+        runs(planes).for_each(|run| folded.push(run));
+        assert_eq!(one_by_one, folded);
+        folded
     }
 
     /// The definition: elements join a run when they equal the one before.

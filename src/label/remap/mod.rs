@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::LabelSpace;
 use super::table::{self, TableError};
-use crate::sample::{IGNORE, Semantics, push_run, runs};
+use crate::sample::{Element, IGNORE, Semantics, push_run, runs};
 use crate::wide::wide;
 
 /// Carries the class ids of a source into a [`LabelSpace`]; ids without a class there become 255, *ignore*.
@@ -156,38 +156,43 @@ impl Remap {
         ids.into_iter().map(|id| self.id(id)).collect()
     }
 
+    /// As [`apply_plane`](Self::apply_plane), for ids that nobody needs any longer: when all of them stay, so does their plane.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn apply_bytes(&self, ids: Array2<u8>) -> Result<Semantics, UnknownId> {
+        match ids.as_slice() {
+            Some(slice) if self.keeps(slice) => Ok(Semantics::new(ids)),
+            _ => self.apply_plane(ids.view()),
+        }
+    }
+
     /// Where a plane of ids `[H, W]` goes.
     ///
     /// # Errors
     /// [`UnknownId`] with the first id, row by row, that the table does not list.
-    pub fn apply_plane<T: Copy + PartialEq + Into<u32>>(&self, ids: ArrayView2<'_, T>) -> Result<Semantics, UnknownId> {
+    pub fn apply_plane<T: Element + Into<u32>>(&self, ids: ArrayView2<'_, T>) -> Result<Semantics, UnknownId> {
         let rows = ids.as_standard_layout();
         let ids = rows.as_slice().unwrap_or_default();
-        let classes =
-            if self.keeps(ids) { ids.iter().map(|&id| id.into() as u8).collect() } else { self.by_runs(ids)? };
+        let mut classes = Vec::with_capacity(ids.len());
+        for run in runs([ids]) {
+            push_run(&mut classes, run.len(), self.id(ids[run.start].into())?);
+        }
         // Every pixel has its class, so the shape fits.
         let plane = Array2::from_shape_vec(rows.raw_dim(), classes);
         Ok(Semantics::new(plane.unwrap_or_else(|_| Array2::from_elem(rows.raw_dim(), IGNORE))))
     }
 
-    fn by_runs<T: Copy + PartialEq + Into<u32>>(&self, ids: &[T]) -> Result<Vec<u8>, UnknownId> {
-        let mut classes = Vec::with_capacity(ids.len());
-        for run in runs([ids]) {
-            push_run(&mut classes, run.len(), self.id(ids[run.start].into())?);
-        }
-        Ok(classes)
-    }
-
     /// Whether this can say, without looking at the ids one by one, that all of them stay as they are.
-    fn keeps<T: Copy + Into<u32>>(&self, ids: &[T]) -> bool {
+    fn keeps(&self, ids: &[u8]) -> bool {
         let stays = |id: usize| self.targets.get(id).is_some_and(|&class| usize::from(class) == id);
-        let n_kept = (0..usize::from(IGNORE)).take_while(|&id| stays(id)).count() as u32;
-        let is_kept = |id: u32| id < n_kept || id == u32::from(IGNORE);
+        let n_kept = (0..IGNORE).take_while(|&id| stays(id.into())).count() as u8;
+        let is_kept = |id: u8| id < n_kept || id == IGNORE;
         stays(IGNORE.into())
             && ids.chunks(BLOCK).all(|block| {
                 wide(
                     #[inline(always)]
-                    || block.iter().fold(true, |all, &id| all & is_kept(id.into())),
+                    || block.iter().fold(true, |all, &id| all & is_kept(id)),
                 )
             })
     }
@@ -312,16 +317,23 @@ mod tests {
         let remap = Remap::identity(ADE);
         let ids = Array2::from_shape_fn((70, 90), |(y, x)| [0, 1, 149, 255][(y + x / 3) % 4]);
         assert_eq!(remap.apply_plane(ids.t()).unwrap().values(), ids.t());
+        assert_eq!(remap.apply_bytes(ids.clone()).unwrap().values(), ids);
+        assert_eq!(remap.apply_bytes(ids.clone().reversed_axes()).unwrap().values(), ids.t());
         let mut wide = ids.mapv(u16::from);
         assert_eq!(remap.apply_plane(wide.view()).unwrap().values(), ids);
         for unknown in [150_u16, 254, 256, 511] {
             wide[[69, 89]] = unknown;
             assert_eq!(remap.apply_plane(wide.view()).unwrap_err().id, u32::from(unknown));
         }
+        let mut bytes = ids.clone();
+        for unknown in [150, 254] {
+            bytes[[69, 89]] = unknown;
+            assert_eq!(remap.apply_bytes(bytes.clone()).unwrap_err().id, u32::from(unknown));
+        }
         let nyu = Remap::identity(LabelSpace::Nyu40);
-        assert_eq!(nyu.apply_plane(array![[0_u8, 40, 255]].view()).unwrap().values(), array![[255, 40, 255]]);
+        assert_eq!(nyu.apply_bytes(array![[0, 40, 255]]).unwrap().values(), array![[255, 40, 255]]);
         let without_ignore = Remap::parse("t", "0,0\n1,1\n", ADE).unwrap();
-        assert_eq!(without_ignore.apply_plane(array![[0_u8, 255]].view()).unwrap_err().id, 255);
+        assert_eq!(without_ignore.apply_bytes(array![[0, 255]]).unwrap_err().id, 255);
     }
 
     #[test]

@@ -61,9 +61,9 @@ impl LabelMap {
     ///
     /// # Errors
     /// [`UnknownId`] with the first number, row by row, that the table does not list.
-    pub fn classes(&self, remap: &Remap) -> Result<Semantics, UnknownId> {
-        match &self.ids {
-            Ids::Narrow(ids) => remap.apply_plane(ids.view()),
+    pub fn classes(self, remap: &Remap) -> Result<Semantics, UnknownId> {
+        match self.ids {
+            Ids::Narrow(ids) => remap.apply_bytes(ids),
             Ids::Wide(ids) => remap.apply_plane(ids.view()),
         }
     }
