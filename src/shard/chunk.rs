@@ -12,19 +12,31 @@ pub(super) fn content_hash(bytes: &[u8]) -> String {
     format!("{:032x}", xxh3_128(bytes))
 }
 
-/// Compresses one chunk; `None` when it equals the fill value, which Zarr stores by leaving it out.
-pub(super) fn encode(
-    compressor: &mut zstd::bulk::Compressor<'_>,
-    bytes: &[u8],
-    fill: u8,
-) -> std::io::Result<Option<Vec<u8>>> {
-    if is_fill(bytes, fill) {
-        return Ok(None);
+/// Compresses chunks.
+pub(super) struct Compressor {
+    context: zstd::bulk::Compressor<'static>,
+    /// As large as a chunk can become. Chunks wait for their turn to be written, so they take no more than they need.
+    buffer: Vec<u8>,
+}
+
+impl Compressor {
+    /// # Errors
+    /// When zstd cannot allocate its context.
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self { context: zstd::bulk::Compressor::new(LEVEL)?, buffer: Vec::new() })
     }
-    let mut chunk = compressor.compress(bytes)?;
-    let checksum = crc32c::crc32c(&chunk);
-    chunk.extend_from_slice(&checksum.to_le_bytes());
-    Ok(Some(chunk))
+
+    /// The chunk of one sample; `None` when it equals the fill value, which Zarr stores by leaving it out.
+    pub(super) fn encode(&mut self, bytes: &[u8], fill: u8) -> std::io::Result<Option<Vec<u8>>> {
+        if is_fill(bytes, fill) {
+            return Ok(None);
+        }
+        self.buffer.clear();
+        self.buffer.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+        self.context.compress_to_buffer(bytes, &mut self.buffer)?;
+        let checksum = crc32c::crc32c(&self.buffer).to_le_bytes();
+        Ok(Some([self.buffer.as_slice(), &checksum].concat()))
+    }
 }
 
 /// Whether every byte is the fill byte.
@@ -63,14 +75,14 @@ pub(super) fn decode(
 mod tests {
     use super::*;
 
-    fn compressor() -> zstd::bulk::Compressor<'static> {
-        zstd::bulk::Compressor::new(LEVEL).unwrap()
+    fn encode(bytes: &[u8], fill: u8) -> Option<Vec<u8>> {
+        Compressor::new().unwrap().encode(bytes, fill).unwrap()
     }
 
     #[test]
     fn a_chunk_survives_the_round_trip() {
         let bytes: Vec<u8> = (0..5000u32).map(|i| ((i * i) >> 7) as u8).collect();
-        let chunk = encode(&mut compressor(), &bytes, 0).unwrap().unwrap();
+        let chunk = encode(&bytes, 0).unwrap();
         let mut out = Vec::new();
         decode(&mut zstd::bulk::Decompressor::new().unwrap(), &chunk, bytes.len(), &mut out).unwrap();
         assert_eq!(out, bytes);
@@ -78,16 +90,16 @@ mod tests {
 
     #[test]
     fn a_chunk_of_fill_is_left_out() {
-        assert_eq!(encode(&mut compressor(), &[255; 100], 255).unwrap(), None);
+        assert_eq!(encode(&[255; 100], 255), None);
         let mut nearly = [255; 100];
         nearly[99] = 254;
-        assert!(encode(&mut compressor(), &nearly, 255).unwrap().is_some());
+        assert!(encode(&nearly, 255).is_some());
     }
 
     #[test]
     fn damage_is_told_from_wrong_size() {
         let (mut decompressor, mut out) = (zstd::bulk::Decompressor::new().unwrap(), Vec::new());
-        let mut chunk = encode(&mut compressor(), &[7; 100], 0).unwrap().unwrap();
+        let mut chunk = encode(&[7; 100], 0).unwrap();
         let error = decode(&mut decompressor, &chunk, 101, &mut out).unwrap_err();
         assert!(error.contains("expected 101 bytes"), "{error}");
         assert!(decode(&mut decompressor, &chunk, 99, &mut out).is_err());

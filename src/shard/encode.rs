@@ -100,7 +100,7 @@ impl<'s> From<&'s Sample> for Values<'s> {
 /// Compresses samples; keep one a thread, its working memory is reused.
 pub struct Encoder<'a> {
     arrays: &'a [Array],
-    compressor: zstd::bulk::Compressor<'static>,
+    compressor: chunk::Compressor,
 }
 
 impl<'a> Encoder<'a> {
@@ -109,7 +109,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     /// When zstd cannot allocate its context.
     pub fn new(arrays: &'a [Array]) -> std::io::Result<Self> {
-        Ok(Self { arrays, compressor: zstd::bulk::Compressor::new(chunk::LEVEL)? })
+        Ok(Self { arrays, compressor: chunk::Compressor::new()? })
     }
 
     /// The chunks of a sample, or of those of its fields that the arrays ask for.
@@ -126,7 +126,7 @@ impl<'a> Encoder<'a> {
                 return Err(EncodeError::Size { field, expected: array.n_bytes(), found: bytes.len() });
             }
             encoded.hashes.insert(field.name().to_owned(), chunk::content_hash(&bytes));
-            let chunk = chunk::encode(&mut self.compressor, &bytes, field.fill_byte());
+            let chunk = self.compressor.encode(&bytes, field.fill_byte());
             encoded.chunks.push(chunk.map_err(|source| EncodeError::Compress { field, source })?);
         }
         Ok(encoded)
