@@ -7,7 +7,7 @@ use super::shared::Shared;
 use super::{Estimate, Outcome, Progress, RunError, RunOptions, specify_rows};
 use crate::label::Confusion;
 use crate::sample::{Confidence, Entry, Fault, Semantics};
-use crate::shard::{Array, Encoder, Field, Reader, Record, Set, Spec, Values};
+use crate::shard::{Array, Encoder, Field, Reader, Record, Set, Sharer, Spec, Values};
 use crate::source::Header;
 
 /// A set that differs from its parent in its labels. It has the same rows; every other array is shared with the parent.
@@ -98,7 +98,7 @@ fn plan<'a>(derivation: &'a dyn Derivation, options: &RunOptions) -> Result<(Spe
         _ => false,
     };
     let (arrays, shared) = spec.arrays().into_iter().partition(is_made);
-    Ok((spec, Deriving { derivation, arrays, shared: Shared { parent, arrays: shared } }))
+    Ok((spec, Deriving { derivation, arrays, shared: Shared { parent, arrays: shared, sharer: Sharer::default() } }))
 }
 
 struct Deriving<'a> {

@@ -15,7 +15,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde_json::json;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::sample::{Entry, Fault, Invalid};
@@ -163,6 +162,7 @@ fn specify_rows(header: &Header, entries: &[Entry], options: &RunOptions) -> Res
             return Err(RunError::Plan(format!("key {key:?} stands for two samples")));
         }
     }
+    let plan = serde_json::to_vec(entries).map_err(|e| RunError::Plan(e.to_string()))?;
     let spec = Spec {
         format_version: FORMAT_VERSION,
         dataset,
@@ -177,7 +177,7 @@ fn specify_rows(header: &Header, entries: &[Entry], options: &RunOptions) -> Res
         fields: Spec::field_names(label_space.is_some(), fields),
         tool_version: env!("CARGO_PKG_VERSION").into(),
         options: effective,
-        plan: format!("xxh3-128:{:032x}", xxh3_128(json!(entries).to_string().as_bytes())),
+        plan: format!("xxh3-128:{:032x}", xxh3_128(&plan)),
     };
     spec.check().map_err(RunError::Plan)?;
     Ok(spec)

@@ -2,12 +2,13 @@ use std::fs;
 
 use super::RunError;
 use super::workspace::{Made, Workspace};
-use crate::shard::{Array, Record, Set, Spec, share_file};
+use crate::shard::{Array, Record, Set, Sharer, Spec};
 
 /// The arrays that a derived set has in common with its parent.
 pub(super) struct Shared<'a> {
     pub(super) parent: &'a Set,
     pub(super) arrays: Vec<Array>,
+    pub(super) sharer: Sharer,
 }
 
 impl Shared<'_> {
@@ -30,7 +31,7 @@ impl Shared<'_> {
             let (from, to) = (self.parent.root().join(&path), workspace.root().join(&path));
             let folder = to.parent().unwrap_or(workspace.root());
             fs::create_dir_all(folder).map_err(|e| RunError::io((folder.to_owned(), e)))?;
-            let shared = share_file(&from, &to, &workspace.scratch()).map_err(|e| RunError::io((from, e)))?;
+            let shared = self.sharer.share(&from, &to, &workspace.scratch()).map_err(|e| RunError::io((from, e)))?;
             made.shared = made.shared.plus(shared);
         }
         Ok(made)

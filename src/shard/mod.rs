@@ -27,7 +27,7 @@ pub use read::Reader;
 pub use record::{Record, fingerprint, read_records, write_records};
 pub(crate) use set::read_attributes;
 pub use set::{Set, SetError, find_sets};
-pub use share::{SharedFiles, share_file};
+pub use share::{SharedFiles, Sharer};
 pub use source::SetSource;
 pub use spec::{FORMAT_VERSION, Spec};
 pub use verify::{Finding, Verification, verify};

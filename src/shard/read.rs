@@ -127,7 +127,7 @@ impl<'s> Reader<'s> {
     pub(super) fn stored(&mut self, field: Field, row: usize, out: &mut Vec<u8>) -> Result<bool, String> {
         let set = self.set;
         let found = set.array(field).zip(set.records().get(row));
-        let ((i, array), record) = found.ok_or(format!("the set has no field {field} or no row {row}"))?;
+        let ((i, array), record) = found.ok_or_else(|| format!("the set has no field {field} or no row {row}"))?;
         let per_shard = set.spec().samples_per_shard;
         let shard = set.shard(i, row / per_shard)?;
         let Some((offset, len)) = shard.index.get(row % per_shard) else {

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::label::Confusion;
 use crate::sample::{Entry, Fault, Invalid, Window};
+
+/// Fewer lines are parsed before another thread would have begun.
+const LINES_A_TASK: usize = 64;
 
 /// What a set says about one sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,20 +68,21 @@ pub fn write_records(records: &[Record]) -> Result<Vec<u8>, serde_json::Error> {
 /// # Errors
 /// In words, with the line number.
 pub fn read_records(bytes: &[u8], first: usize) -> Result<Vec<Record>, String> {
-    let mut records: Vec<Record> = Vec::new();
+    let lines: Vec<&[u8]> = bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty()).collect();
+    let parsed: Vec<serde_json::Result<Record>> =
+        lines.par_iter().with_min_len(LINES_A_TASK).map(|line| serde_json::from_slice(line)).collect();
     let mut keys = HashSet::new();
-    let lines = bytes.split(|&b| b == b'\n').filter(|line| !line.is_empty());
-    for (i, line) in lines.enumerate() {
-        let record: Record = serde_json::from_slice(line).map_err(|e| format!("line {}: {e}", i + 1))?;
+    let check = |(i, record): (usize, serde_json::Result<Record>)| {
+        let record = record.map_err(|e| format!("line {}: {e}", i + 1))?;
         if record.row != first + i {
             return Err(format!("line {}: expected row {}, found row {}", i + 1, first + i, record.row));
         }
         if !keys.insert(record.entry.key.clone()) {
             return Err(format!("line {}: key {:?} stands twice", i + 1, record.entry.key));
         }
-        records.push(record);
-    }
-    Ok(records)
+        Ok(record)
+    };
+    parsed.into_iter().enumerate().map(check).collect()
 }
 
 #[cfg(test)]
