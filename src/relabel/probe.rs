@@ -56,24 +56,13 @@ pub(super) fn look(maps: &Maps<'_>) -> Result<Found, SourceError> {
 
 const ROAD: u8 = 6;
 
-/// How a map agrees with the ground truth: as it is, mirrored, and under the other base.
-struct Compared {
-    as_is: Confusion,
-    mirrored: Confusion,
-    shifted: Option<Confusion>,
-}
-
-impl Compared {
-    /// `None` when the map does not lie on its sample.
-    fn of(maps: &Maps<'_>, truth: &Semantics, (row, file, map): &(usize, &str, LabelMap), base: Base) -> Option<Self> {
-        let labels = |base| maps.labels_of(*row, file, map, base).ok();
-        let as_is = labels(base)?;
-        Some(Self {
-            mirrored: compare(truth, &as_is.mirror()),
-            as_is: compare(truth, &as_is),
-            shifted: map.base.is_none().then(|| labels(other(base))).flatten().map(|labels| compare(truth, &labels)),
-        })
-    }
+/// A map that lies on its sample.
+struct Placed<'a> {
+    truth: Semantics,
+    labels: Semantics,
+    row: usize,
+    file: &'a str,
+    map: &'a LabelMap,
 }
 
 const fn other(base: Base) -> Base {
@@ -85,19 +74,30 @@ const fn other(base: Base) -> Base {
 
 /// Compares the maps with the ground truth as they are, under the other base, and mirrored.
 fn agreement(maps: &Maps<'_>, read: &[(usize, &str, LabelMap)], base: Base) -> Option<String> {
-    let compared = read.par_iter().map_init(
+    let placed = read.par_iter().map_init(
         || maps.parent().reader().ok(),
-        |reader, map| {
-            let truth = reader.as_mut()?.semantics(map.0).ok()??;
-            Some(Compared::of(maps, &truth, map, base))
+        |reader, &(row, file, ref map)| {
+            let truth = reader.as_mut()?.semantics(row).ok()??;
+            let labels = maps.labels_of(row, file, map.clone(), base).ok();
+            Some(labels.map(|labels| Placed { truth, labels, row, file, map }))
         },
     );
     // One truth that cannot be read, and nothing is said.
-    let compared: Vec<Compared> = compared.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
-    let share = share(compared.iter().map(|c| &c.as_is))?;
+    let placed: Vec<Placed<'_>> = placed.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+    let agreeing = |reading: &(dyn Fn(&Placed<'_>) -> Option<Confusion> + Sync)| {
+        share(&placed.par_iter().filter_map(reading).collect::<Vec<_>>())
+    };
+    let share = agreeing(&|p| Some(compare(&p.truth, &p.labels)))?;
+    if share + CLEARLY >= 1.0 {
+        return None;
+    }
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     let clearly = |found: Option<f64>| found.filter(|&s| s > share + CLEARLY);
-    if let Some(better) = clearly(self::share(compared.iter().filter_map(|c| c.shifted.as_ref()))) {
+    let shifted = |p: &Placed<'_>| {
+        let labels = p.map.base.is_none().then(|| maps.labels_of(p.row, p.file, p.map.clone(), other(base)).ok());
+        labels.flatten().map(|labels| compare(&p.truth, &labels))
+    };
+    if let Some(better) = clearly(agreeing(&shifted)) {
         let number = if base == Base::Zero { 1 } else { 0 };
         return Some(format!(
             "the maps agree with the ground truth on {} of the pixels, with --base {number} on {}: is the base wrong?",
@@ -105,7 +105,7 @@ fn agreement(maps: &Maps<'_>, read: &[(usize, &str, LabelMap)], base: Base) -> O
             percent(better)
         ));
     }
-    let better = clearly(self::share(compared.iter().map(|c| &c.mirrored)))?;
+    let better = clearly(agreeing(&|p| Some(compare(&p.truth, &p.labels.mirror()))))?;
     let (now, then) = if maps.options_given().mirror { ("with", "without") } else { ("without", "with") };
     Some(format!(
         "{now} --mirror the maps agree with the ground truth on {} of the pixels, {then} it on {}",
@@ -120,7 +120,7 @@ fn compare(truth: &Semantics, labels: &Semantics) -> Confusion {
 }
 
 /// Of the pixels that both label, the share on which they agree; `None` when these are too few.
-fn share<'a>(found: impl IntoIterator<Item = &'a Confusion>) -> Option<f64> {
+fn share(found: &[Confusion]) -> Option<f64> {
     let both = |(t, p, _): &(u8, u8, u64)| *t != IGNORE && *p != IGNORE;
     let sum = Confusion::sum(found);
     let n: u64 = sum.pairs().filter(both).map(|(.., n)| n).sum();
