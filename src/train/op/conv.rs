@@ -1,6 +1,6 @@
 //! Dense convolution.
 
-use dfdx::shapes::{Axes3, Axis, HasShape};
+use dfdx::shapes::{Axes3, HasShape};
 use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, TryMatMul};
 use faer::reborrow::ReborrowMut;
@@ -11,7 +11,7 @@ use super::buffer::{Buffer, unwritten};
 use super::join::add_to;
 use super::matmul::{Accum, matmul, matrix, matrix_mut};
 use super::padding::{Padding, Windows};
-use super::record::{flat, read, record, with};
+use super::record::{flat, read, record, repeated, with};
 use super::sum::sum;
 use super::unfold::{fold_tap, unfold, unfold_tap};
 use super::{Map, Scalar, Vector};
@@ -66,7 +66,7 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let y = with(tape, x, |x| {
         let columns = unfold(x, &windows).reshape_like(&(b, c * taps, windows.cells()));
         let weight = weight.retaped::<T>().reshape_like(&(o, c * taps));
-        weight.broadcast_like::<_, Axis<0>>(&(b, o, c * taps)).matmul(columns).reshape_like(&shape)
+        repeated(weight, b).matmul(columns).reshape_like(&shape)
     });
     match bias {
         Some(bias) => with(tape, bias, |bias| bias.broadcast_like::<_, Axes3<0, 2, 3>>(&shape) + y),

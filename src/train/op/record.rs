@@ -4,9 +4,9 @@
 //! operation is therefore two plain functions over slices: a forward one, whose result [`record`] turns into a tensor, and a
 //! backward one that adds to the gradients of the inputs.
 
-use dfdx::shapes::{HasShape, Shape};
+use dfdx::shapes::{Axis, HasShape, Shape};
 use dfdx::tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec};
-use dfdx::tensor_ops::{Device, ReshapeTo};
+use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo};
 
 use super::buffer::{Buffer, put_back};
 use super::{Scalar, Vector};
@@ -36,6 +36,17 @@ pub(super) fn flat<S: Shape, E: Scalar, D: Device<E>, T: Tape<E, D>>(
 ) -> Vector<E, D> {
     let len = (x.shape().num_elements(),);
     with(tape, x, |x| x.reshape_like(&len))
+}
+
+/// `x` `n` times over, each time in memory of its own. What is merely broadcast cannot go into a batch of products on a GPU: dfdx
+/// refuses it there.
+pub(super) fn repeated<E: Scalar, D: Device<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize), E, D, T>,
+    n: usize,
+) -> Tensor<(usize, usize, usize), E, D, T> {
+    let shape = (n, x.shape().0, x.shape().1);
+    let zeros = x.device().zeros_like(&shape);
+    x.broadcast_like::<_, Axis<0>>(&shape) + zeros
 }
 
 /// The values of a contiguous tensor.

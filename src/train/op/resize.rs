@@ -1,8 +1,8 @@
 //! Resizing of maps: bilinear with half-pixel centres or aligned corners, and nearest.
 
-use dfdx::shapes::{Axis, HasShape};
+use dfdx::shapes::{Axes2, Axes3, HasShape};
 use dfdx::tensor::{Cpu, Tape};
-use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, TryMatMul};
+use dfdx::tensor_ops::{Device, PermuteTo, ReshapeTo, TryMatMul};
 use rayon::prelude::*;
 
 use super::buffer::{Buffer, unwritten};
@@ -104,14 +104,15 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let (b, c, h, w) = *x.shape();
     let (oh, ow) = (rows.taps.len(), columns.taps.len());
     let device = x.device().clone();
-    let of_rows = device.tensor_from_vec(rows.matrix(), (oh, h)).broadcast_like::<_, Axis<0>>(&(b * c, oh, h));
-    // The columns' matrix is needed transposed.
-    let by_column = columns.matrix();
-    let transposed = (0..w * ow).map(|i| by_column[(i % ow) * w + i / ow]).collect();
-    let of_columns = device.tensor_from_vec(transposed, (w, ow));
+    // A product along the columns, the same along the rows, and back: as batches, the rows' matrix would have to be there for
+    // every plane.
+    let of_columns = device.tensor_from_vec(columns.matrix(), (ow, w)).permute::<_, Axes2<1, 0>>();
+    let of_rows = device.tensor_from_vec(rows.matrix(), (oh, h)).permute::<_, Axes2<1, 0>>();
     with(tape, x, |x| {
         let wide = x.reshape_like(&(b * c * h, w)).matmul(of_columns).reshape_like(&(b * c, h, ow));
-        of_rows.retaped::<T>().matmul(wide).reshape_like(&(b, c, oh, ow))
+        let turned = wide.permute::<_, Axes3<0, 2, 1>>().reshape_like(&(b * c * ow, h));
+        let high = turned.matmul(of_rows).reshape_like(&(b * c, ow, oh));
+        high.permute::<_, Axes3<0, 2, 1>>().reshape_like(&(b, c, oh, ow))
     })
 }
 
