@@ -1,0 +1,1 @@
+// Empty: cudarc and dfdx look for the toolkit by this file.
