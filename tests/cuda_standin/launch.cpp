@@ -3,14 +3,13 @@
 // and another goes on with the threads that are left. So a kernel whose threads do not wait costs hardly more than a loop.
 #include "device.h"
 #include "include/standin.h"
+#include "switch.h"
 
-#include <csetjmp>
 #include <cstdio>
 #include <dlfcn.h>
 #include <memory>
 #include <mutex>
 #include <sys/mman.h>
-#include <ucontext.h>
 #include <vector>
 
 const char *running = nullptr;
@@ -32,21 +31,20 @@ struct Module {
 
 // A stack that kernels run on. It lives as long as the program.
 struct Fiber {
-    ucontext_t begin;
-    jmp_buf here;
-    bool begun = false, waits = false;
+    Place place;
+    bool waits = false;
 };
 
 // What runs now: all of it belongs to the one launch that holds the lock.
 std::mutex one_launch;
-jmp_buf back;
-std::vector<std::unique_ptr<Fiber>> idle;
+Place scheduler;
+std::vector<std::unique_ptr<Fiber>> fibers;
 Fiber *current;
 standin_block *block;
 Entry entry;
 
 void leave() {
-    if (!_setjmp(current->here)) _longjmp(back, 1);
+    go(current->place, scheduler);
 }
 
 void live() {
@@ -57,46 +55,35 @@ void live() {
     }
 }
 
-std::unique_ptr<Fiber> fiber() {
-    if (!idle.empty()) {
-        auto last = std::move(idle.back());
-        idle.pop_back();
-        return last;
+// The fiber of this number, made when it is first needed: no more than the threads of the largest block.
+Fiber &fiber(size_t number) {
+    if (number == fibers.size()) {
+        const size_t bytes = 128 << 10;
+        void *stack = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        fibers.push_back(std::make_unique<Fiber>());
+        begin_at(fibers.back()->place, live, stack, bytes);
     }
-    const size_t bytes = 128 << 10;
-    auto made = std::make_unique<Fiber>();
-    getcontext(&made->begin);
-    made->begin.uc_stack.ss_sp = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    made->begin.uc_stack.ss_size = bytes;
-    made->begin.uc_link = nullptr;
-    makecontext(&made->begin, live, 0);
-    return made;
+    return *fibers[number];
 }
 
-// Runs until it waits or has no thread left.
-void go_on(Fiber &fiber) {
+// Runs until it waits or has no thread left; says whether it waits.
+bool go_on(Fiber &fiber) {
     current = &fiber;
     fiber.waits = false;
-    if (_setjmp(back)) return;
-    if (fiber.begun) _longjmp(fiber.here, 1);
-    fiber.begun = true;
-    setcontext(&fiber.begin);
-}
-
-void go_on(std::unique_ptr<Fiber> fiber, std::vector<std::unique_ptr<Fiber>> &waiting) {
-    go_on(*fiber);
-    (fiber->waits ? waiting : idle).push_back(std::move(fiber));
+    go(scheduler, fiber.place);
+    return fiber.waits;
 }
 
 // A barrier opens when every thread has reached it or ended, as on GPUs since 2017.
 void run_block(standin_block &next) {
     block = &next;
-    std::vector<std::unique_ptr<Fiber>> waiting;
-    while (next.next < next.threads) go_on(fiber(), waiting);
-    while (!waiting.empty()) {
-        std::vector<std::unique_ptr<Fiber>> opened;
-        opened.swap(waiting);
-        for (auto &fiber : opened) go_on(std::move(fiber), waiting);
+    size_t waiting = 0;
+    while (next.next < next.threads) waiting += go_on(fiber(waiting));
+    while (waiting) {
+        size_t again = 0;
+        for (size_t i = 0; i < waiting; i++)
+            if (go_on(*fibers[i])) std::swap(fibers[again++], fibers[i]);
+        waiting = again;
     }
 }
 

@@ -1,58 +1,75 @@
-"""Says which lines of our own ask what of the device: places.py FILE [STEPS], FILE from SEMDEPTH_STANDIN_PLACES.
+"""What a program asks of the device and which of our own lines ask it: places.py FILE [FEWER] [--top N].
 
-Prints, for every kind of request, how often (divided by STEPS) and how much, by the innermost line of src/train that led there.
-Backward passes run from closures of dfdx, so what they ask stands at the line that starts them.
+FILE comes from SEMDEPTH_STANDIN_PLACES. With FEWER, from a run with a step less, the difference stands there: what one step asks.
+Columns are how often and how much (bytes, threads, multiplications). First every kind of request, then its lines: the innermost of
+src/train that led there. Backward passes run from closures of dfdx, so what they ask stands at the line that starts them.
 """
 
+import argparse
 import collections
 import re
 import subprocess
-import sys
 
 
 def read(path):
-    """The program, and each request with its addresses in the program."""
+    """The program, and for each request and its addresses in the program how often and how much."""
     program, entries = "", []
     for line in open(path):
         if line.startswith("program "):
             program = line.split(None, 1)[1].strip()
-        elif line.startswith("  "):
-            inside = re.match(r"\s+(\S*?)(?:\(\S*\))?\s*\(?\+?(0x[0-9a-f]+)?\)?", line)
-            found = re.search(r"\(\+(0x[0-9a-f]+)\)", line)
-            if inside and found and line.strip().startswith(program):
-                entries[-1][3].append(int(found.group(1), 16) - 1)
-        else:
+        elif not line.startswith("  "):
             times, amount, what = line.strip().split(" ", 2)
-            entries.append((int(times), int(amount), what, []))
-    return program, entries
+            entries.append((what, [], int(times), int(amount)))
+        elif line.strip().startswith(program) and (address := re.search(r"\(\+(0x[0-9a-f]+)\)", line)):
+            entries[-1][1].append(int(address.group(1), 16) - 1)
+    found = collections.defaultdict(lambda: [0, 0])
+    for what, addresses, times, amount in entries:
+        found[what, tuple(addresses)][0] += times
+        found[what, tuple(addresses)][1] += amount
+    return program, found
 
 
-def lines(program, addresses):
-    """The lines of src/train at each address, innermost first."""
-    ask = "\n".join(hex(address) for address in addresses)
+def own_lines(program, addresses):
+    """The innermost line of src/train at each address, if it has one."""
+    ask = "\n".join(map(hex, addresses))
     told = subprocess.run(["addr2line", "-a", "-i", "-e", program], input=ask, capture_output=True, text=True).stdout
-    found, address = collections.defaultdict(list), None
+    found, address = {}, None
     for line in told.splitlines():
         if line.startswith("0x"):
             address = int(line, 16)
         elif "src/train/" in line:
-            found[address].append(re.sub(r" \(discriminator \d+\)", "", line[line.index("src/train/"):]))
+            found.setdefault(address, re.sub(r" \(.*", "", line[line.index("src/train/"):]))
     return found
 
 
+def show(sums, top):
+    for key, (times, amount) in sorted(sums.items(), key=lambda item: (-item[1][0], -item[1][1]))[:top]:
+        if times or amount:
+            print(f"{times:10} {amount:16}  {'  '.join(key)}")
+
+
 def main():
-    path, steps = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
-    program, entries = read(path)
-    where = lines(program, sorted({address for entry in entries for address in entry[3]}))
-    sums = collections.defaultdict(lambda: [0, 0])
-    for times, amount, what, addresses in entries:
-        place = next((line for address in addresses for line in where[address]), "elsewhere")
-        kind = what if not what.startswith("kernel") else "kernel"
-        for key in {(kind, place), (kind, "all")}:
-            sums[key][0] += times
-            sums[key][1] += amount
-    for (kind, place), (times, amount) in sorted(sums.items(), key=lambda item: (item[0][0], -item[1][0])):
-        print(f"{times / steps:10.1f} {amount / steps:14.0f}  {kind:24} {place}")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file")
+    parser.add_argument("fewer", nargs="?")
+    parser.add_argument("--top", type=int)
+    options = parser.parse_args()
+    program, found = read(options.file)
+    for key, (times, amount) in read(options.fewer)[1].items() if options.fewer else ():
+        found[key][0] -= times
+        found[key][1] -= amount
+    lines = own_lines(program, sorted({address for _, addresses in found for address in addresses}))
+    kinds, places = collections.defaultdict(lambda: [0, 0]), collections.defaultdict(lambda: [0, 0])
+    for (what, addresses), entry in found.items():
+        place = next((lines[address] for address in addresses if address in lines), "elsewhere")
+        kernel = what.startswith("kernel: ")
+        for sums, key in [(kinds, (what,)), (places, ("launches" if kernel else what, place))] + [(kinds, ("launches",))] * kernel:
+            sums[key][0] += entry[0]
+            sums[key][1] += entry[1]
+    show(kinds, options.top)
+    for kind in sorted({kind for kind, _ in places}):
+        print(f"\n{kind}")
+        show({(place,): sums for (of, place), sums in places.items() if of == kind}, options.top)
 
 
 main()
