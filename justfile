@@ -15,6 +15,10 @@ demo:
 cuda *arguments:
     scripts/cuda-build.sh {{arguments}}
 
+# Run a command with sdtrain built for CUDA and the processor standing in for the GPU
+cuda-standin *command:
+    scripts/cuda-standin.sh {{command}}
+
 # All tests
 test:
     scripts/test.sh

@@ -4,9 +4,11 @@
 #
 #   scripts/cuda-standin.sh [COMMAND...]
 #
-# COMMAND finds sdtrain, golden and gpu-check.sh first on its path; without one, this says where they are:
+# COMMAND finds sdtrain, gpu-check.sh and two sets of tests, operations and golden, first on its path; without one, this says where
+# they are:
 #
 #   scripts/cuda-standin.sh sdtrain doctor --device cuda:0
+#   scripts/cuda-standin.sh operations train::op
 #   scripts/cuda-standin.sh env SEMDEPTH_GOLDEN=FOLDER golden --test-threads 1
 #
 # SEMDEPTH_STANDIN_COUNTS=FILE writes a table of what was asked of the device (launches, products, copies, memory),
@@ -72,14 +74,17 @@ if changed kernels "$sources"/nvcc "$sources"/include/*; then
     done_with kernels
 fi
 cargo build --quiet --release --bin sdtrain "${manifest[@]}" "${features[@]}" >&2
-golden=$(cargo test --quiet --release --no-run --test train_golden "${manifest[@]}" "${features[@]}" --message-format json |
-    python3 -c 'import json, sys
+cargo test --quiet --release --no-run --lib --test train_golden "${manifest[@]}" "${features[@]}" --message-format json |
+    python3 -c 'import json, os, sys
 for line in sys.stdin:
     message = json.loads(line)
-    if message.get("target", {}).get("name") == "train_golden" and message.get("executable"):
-        print(message["executable"])')
+    name = {"semdepth": "operations", "train_golden": "golden"}.get(message.get("target", {}).get("name"))
+    if name and message.get("executable") and message["profile"]["test"]:
+        link = os.path.join(sys.argv[1], name)
+        if os.path.lexists(link):
+            os.remove(link)
+        os.symlink(message["executable"], link)' "$bin"
 ln -sf "$target/release/sdtrain" "$bin/sdtrain"
-ln -sf "$golden" "$bin/golden"
 ln -sf "$root/scripts/gpu-check.sh" "$bin/gpu-check.sh"
 ln -sfn "$root/benches/pytorch" "$bin/pytorch"
 

@@ -86,8 +86,9 @@ Status batched(int turn_a, int turn_b, int m, int n, int k, const E *alpha, cons
     if (m < 0 || n < 0 || k < 0 || batch < 0) return refuse("negative size");
     if (lda < std::max(1, rows_a) || ldb < std::max(1, rows_b) || ldc < std::max(1, m)) return refuse("leading dimension");
     // One after another, or side by side like the heads of an attention.
-    const bool apart = stride_c >= static_cast<long long>(ldc) * (n - 1) + m || (stride_c >= m && (batch - 1) * stride_c + m <= ldc);
-    if (batch > 1 && !apart) return refuse("products overlap");
+    const bool after = stride_c >= static_cast<long long>(ldc) * (n - 1) + m;
+    const bool beside = stride_c >= m && (batch - 1) * stride_c + m <= ldc;
+    if (batch > 1 && !after && !beside) return refuse("products overlap");
     if (!in_device_memory(a, extent<E>(rows_a, turn_a ? m : k, lda, stride_a, batch), "left matrix") ||
         !in_device_memory(b, extent<E>(rows_b, turn_b ? k : n, ldb, stride_b, batch), "right matrix") ||
         !in_device_memory(c, extent<E>(m, n, ldc, stride_c, batch), "product"))

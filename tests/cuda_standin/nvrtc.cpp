@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 #include <unistd.h>
 
@@ -46,6 +47,8 @@ EXPORT int nvrtcDestroyProgram(Program **program) {
 }
 
 EXPORT int nvrtcCompileProgram(Program *program, int number, const char *const *options) {
+    static std::mutex one_at_a_time;
+    std::lock_guard<std::mutex> guard(one_at_a_time);
     std::string include, words = "--include-path=";
     for (int i = 0; i < number; i++)
         if (!strncmp(options[i], words.c_str(), words.size())) include += " -I" + std::string(options[i] + words.size());

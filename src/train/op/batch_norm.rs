@@ -303,7 +303,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::{agree, deviation, equals_loop, finite_differences, numbers, operation, shaped, values};
+    use super::super::check::{
+        agree, deviation, equals_loop, finite_differences, numbers, operation, shaped, tensor, values,
+    };
     use super::*;
     use dfdx::tensor::NoneTape;
 

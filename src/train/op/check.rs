@@ -1,12 +1,35 @@
 //! What the tests of the operations share: made-up inputs, finite differences, comparison of two forms.
+//!
+//! In a build for CUDA all of it runs on the GPU (or on what stands in for one, `scripts/cuda-standin.sh`).
 
-use dfdx::tensor::{Cpu, NoneTape, OwnedTape, Tape};
+use dfdx::tensor::{NoneTape, OwnedTape, Tape, TensorFromVec};
 use dfdx::tensor_ops::{Backward, Device, SumTo};
 
-use super::record::{flat, gradient, read, tensor, with};
+use super::record::{flat, gradient, with};
 use super::{Number, Scalar, Vector};
 use dfdx::shapes::{Rank0, Shape};
 use dfdx::tensor::{PutTape, Tensor};
+
+/// Where the operations under test run.
+#[cfg(not(feature = "cuda"))]
+pub(super) type Place = dfdx::tensor::Cpu;
+#[cfg(feature = "cuda")]
+pub(super) type Place = dfdx::tensor::Cuda;
+
+fn place() -> Place {
+    thread_local! {
+        static PLACE: Place = Place::default();
+    }
+    PLACE.with(Clone::clone)
+}
+
+/// A tensor of `values`.
+pub(super) fn tensor<S: Shape, E: Scalar>(shape: S, values: Vec<E>) -> Tensor<S, E, Place>
+where
+    Place: Device<E>,
+{
+    place().tensor_from_vec(values, shape)
+}
 
 /// `len` values in [-1, 1), the same for the same `seed`.
 pub(super) fn values(seed: u64, len: usize) -> Vec<f64> {
@@ -20,16 +43,19 @@ pub(super) fn values(seed: u64, len: usize) -> Vec<f64> {
 }
 
 /// A tensor of made-up values.
-pub(super) fn made_up<S: Shape, E: Scalar>(seed: u64, shape: S) -> Tensor<S, E, Cpu> {
+pub(super) fn made_up<S: Shape, E: Scalar>(seed: u64, shape: S) -> Tensor<S, E, Place>
+where
+    Place: Device<E>,
+{
     tensor(shape, values(seed, shape.num_elements()).into_iter().map(E::of).collect())
 }
 
 /// The values of any tensor as f64.
-pub(super) fn numbers<S: Shape, E: Scalar>(x: &Tensor<S, E, Cpu>) -> Vec<f64>
+pub(super) fn numbers<S: Shape, E: Scalar>(x: &Tensor<S, E, Place>) -> Vec<f64>
 where
-    Cpu: Device<E>,
+    Place: Device<E>,
 {
-    read(&flat(&mut NoneTape, x)).iter().map(|v| v.f64()).collect()
+    flat(&mut NoneTape, x).as_vec().into_iter().map(Scalar::f64).collect()
 }
 
 /// Largest difference over the largest size.
@@ -45,20 +71,20 @@ pub(super) fn deviation(a: &[f64], b: &[f64]) -> f64 {
 /// An operation under test, from flat inputs to a flat result.
 pub(super) trait Operation<E: Scalar> {
     /// Applies it.
-    fn run<T: Tape<E, Cpu>>(&self, tape: &mut T, inputs: &[Vector<E, Cpu>]) -> Vector<E, Cpu>;
+    fn run<T: Tape<E, Place>>(&self, tape: &mut T, inputs: &[Vector<E, Place>]) -> Vector<E, Place>;
 }
 
 /// The result and the gradients of (result . fixed numbers) for every input.
 pub(super) fn gradients<E: Scalar>(operation: &impl Operation<E>, inputs: &[Vec<f64>]) -> (Vec<f64>, Vec<Vec<f64>>)
 where
-    Cpu: Device<E>,
+    Place: Device<E>,
 {
-    let inputs: Vec<Vector<E, Cpu>> =
+    let inputs: Vec<Vector<E, Place>> =
         inputs.iter().map(|x| tensor((x.len(),), x.iter().map(|v| E::of(*v)).collect())).collect();
     let mut tape = OwnedTape::default();
     let y = operation.run(&mut tape, &inputs);
-    let cotangent: Vector<E, Cpu> = made_up(77, (numbers(&y).len(),));
-    let loss: Number<E, Cpu> = with(&mut tape, &y, |y| (y * cotangent).sum::<Rank0, _>());
+    let cotangent: Vector<E, Place> = made_up(77, (numbers(&y).len(),));
+    let loss: Number<E, Place> = with(&mut tape, &y, |y| (y * cotangent).sum::<Rank0, _>());
     let mut found = loss.put_tape(tape).backward();
     let of_inputs = inputs.iter().map(|x| gradient(&mut found, x).into_iter().map(Scalar::f64).collect()).collect();
     (numbers(&y), of_inputs)
@@ -68,7 +94,7 @@ where
 pub(super) fn finite_differences(operation: &impl Operation<f64>, inputs: &[Vec<f64>]) {
     let (_, found) = gradients(operation, inputs);
     let value = |inputs: &[Vec<f64>]| -> f64 {
-        let inputs: Vec<Vector<f64, Cpu>> = inputs.iter().map(|x| tensor((x.len(),), x.clone())).collect();
+        let inputs: Vec<Vector<f64, Place>> = inputs.iter().map(|x| tensor((x.len(),), x.clone())).collect();
         let y = numbers(&operation.run(&mut NoneTape, &inputs));
         y.iter().zip(values(77, y.len())).map(|(a, b)| a * b).sum()
     };
@@ -98,7 +124,7 @@ pub(super) fn equals_loop(operation: &impl Operation<f32>, inputs: &[Vec<f64>], 
 /// Fails when two forms of one operation differ by more than `limit` in their result or gradients.
 pub(super) fn agree<E: Scalar>(a: &impl Operation<E>, b: &impl Operation<E>, inputs: &[Vec<f64>], limit: f64)
 where
-    Cpu: Device<E>,
+    Place: Device<E>,
 {
     let ((result_a, of_a), (result_b, of_b)) = (gradients(a, inputs), gradients(b, inputs));
     let error = deviation(&result_a, &result_b);
@@ -119,11 +145,11 @@ macro_rules! operation {
     };
     (@impl $number:ty, $name:ident, $this:ident, $tape:ident, $inputs:ident, $body:block) => {
         impl crate::train::op::check::Operation<$number> for $name {
-            fn run<T: dfdx::tensor::Tape<$number, dfdx::tensor::Cpu>>(
+            fn run<T: dfdx::tensor::Tape<$number, crate::train::op::check::Place>>(
                 &self,
                 $tape: &mut T,
-                $inputs: &[crate::train::op::Vector<$number, dfdx::tensor::Cpu>],
-            ) -> crate::train::op::Vector<$number, dfdx::tensor::Cpu> {
+                $inputs: &[crate::train::op::Vector<$number, crate::train::op::check::Place>],
+            ) -> crate::train::op::Vector<$number, crate::train::op::check::Place> {
                 let $this = self;
                 $body
             }
@@ -133,7 +159,10 @@ macro_rules! operation {
 pub(super) use operation;
 
 /// A flat tensor in another shape, same gradient.
-pub(super) fn shaped<S: Shape, E: Scalar>(x: &Vector<E, Cpu>, shape: S) -> Tensor<S, E, Cpu> {
+pub(super) fn shaped<S: Shape, E: Scalar>(x: &Vector<E, Place>, shape: S) -> Tensor<S, E, Place>
+where
+    Place: Device<E>,
+{
     use dfdx::tensor_ops::ReshapeTo;
     x.clone().reshape_like(&shape)
 }

@@ -332,10 +332,10 @@ mod tests {
     fn a_map_of_many_blocks_equals_one_of_few() {
         // 64 channels of 40 x 60 unfold to more than one block; a kernel that only copies shows any seam.
         let (c, h, w) = (64, 40, 60);
-        let x: Map<f32, Cpu> = super::super::check::made_up(5, (1, c, h, w));
+        let x: Map<f32, super::super::check::Place> = super::super::check::made_up(5, (1, c, h, w));
         let mut weight = vec![0.0f32; c * c * 9];
         (0..c).for_each(|i| weight[(i * c + i) * 9 + 4] = 1.0);
-        let weight = super::super::record::tensor((c, c, 3, 3), weight);
+        let weight = super::super::check::tensor((c, c, 3, 3), weight);
         let y = conv2d(&mut NoneTape, &x, &weight, None, 1, Padding::Symmetric(1));
         assert_eq!(super::super::check::numbers(&x), super::super::check::numbers(&y));
     }

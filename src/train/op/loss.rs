@@ -245,8 +245,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::{agree, finite_differences, gradients, numbers, operation, shaped, values};
-    use super::super::record::tensor;
+    use super::super::check::{agree, finite_differences, gradients, numbers, operation, shaped, tensor, values};
     use super::*;
     use dfdx::tensor::NoneTape;
     use dfdx::tensor_ops::ReshapeTo;

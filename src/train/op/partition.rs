@@ -274,7 +274,7 @@ mod tests {
             (Partition::Grid, (3, 4), (6, 8)),
             (Partition::Block, (2, 5), (1, 1)),
         ] {
-            let x: Map<f32, Cpu> = made_up(1, (2, 3, size.0, size.1));
+            let x: Map<f32, super::super::check::Place> = made_up(1, (2, 3, size.0, size.1));
             let cut = Cut::new(partition_kind, window, size);
             let tokens = partition(&mut NoneTape, &x, &cut);
             assert_eq!(numbers(&unpartition(&mut NoneTape, &tokens, &cut)), numbers(&x));

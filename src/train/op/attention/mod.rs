@@ -189,8 +189,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::{agree, equals_loop, finite_differences, numbers, operation, shaped, values};
-    use super::super::record::tensor;
+    use super::super::check::{agree, equals_loop, finite_differences, numbers, operation, shaped, tensor, values};
     use super::*;
     use dfdx::tensor::NoneTape;
 
