@@ -64,7 +64,9 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let taps = windows.kernel * windows.kernel;
     let shape = (b, o, windows.output.0, windows.output.1);
     let y = with(tape, x, |x| {
-        let columns = unfold(x, &windows).reshape_like(&(b, c * taps, windows.cells()));
+        let columns = (b, c * taps, windows.cells());
+        let columns =
+            if windows.pointwise() { x.reshape_like(&columns) } else { unfold(x, &windows).reshape_like(&columns) };
         let weight = weight.retaped::<T>().reshape_like(&(o, c * taps));
         repeated(weight, b).matmul(columns).reshape_like(&shape)
     });

@@ -111,10 +111,16 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let (n, l, width) = (b * cut.windows, cut.tokens, c / heads);
     let split = (n, l, heads, width);
     let all = (n, heads, l, l);
+    // Of products with more than one batch axis dfdx asks a GPU one by one.
+    let batch = n * heads;
     let [q, k, v] = [query, key, value].map(|x| partition_on_any_device(tape, x, cut));
     // One map given twice has one identity; dfdx's products need two.
-    let k = with(tape, &k, |k| k.reshape_like(&split).permute::<_, Axes4<0, 2, 3, 1>>() * E::ONE);
-    let v = with(tape, &v, |v| v.reshape_like(&split).permute::<_, Axes4<0, 2, 1, 3>>() * E::ONE);
+    let k = with(tape, &k, |k| {
+        (k.reshape_like(&split).permute::<_, Axes4<0, 2, 3, 1>>() * E::ONE).reshape_like(&(batch, width, l))
+    });
+    let v = with(tape, &v, |v| {
+        (v.reshape_like(&split).permute::<_, Axes4<0, 2, 1, 3>>() * E::ONE).reshape_like(&(batch, l, width))
+    });
     let index = device.tensor_from_vec(offsets(rows, columns), (l * l,));
     let index = index.broadcast_like::<_, Axis<0>>(&(heads, l * l));
     let bias = with(tape, table, |t| {
@@ -125,8 +131,10 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let hidden = device.tensor_from_vec(hidden, (n, l)).broadcast_like::<_, Axes2<1, 2>>(&all);
     let mixed = with(tape, &q, |q| {
         let q = q.reshape_like(&split).permute::<_, Axes4<0, 2, 1, 3>>() * E::of(1.0 / (width as f64).sqrt());
-        let weights = (q.matmul(k) + bias + hidden).softmax::<Axis<3>>();
-        weights.matmul(v).permute::<_, Axes4<0, 2, 1, 3>>().reshape_like(&(n, l, c))
+        let scores = q.reshape_like(&(batch, l, width)).matmul(k).reshape_like(&all);
+        let weights = (scores + bias + hidden).softmax::<Axis<3>>();
+        let mixed = weights.reshape_like(&(batch, l, l)).matmul(v).reshape_like(&(n, heads, l, width));
+        mixed.permute::<_, Axes4<0, 2, 1, 3>>().reshape_like(&(n, l, c))
     });
     unpartition_on_any_device(tape, &mixed, cut)
 }
