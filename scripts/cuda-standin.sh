@@ -3,6 +3,10 @@
 # and the libraries (tests/cuda_standin), which runs dfdx's own kernels on the processor.
 #
 #   scripts/cuda-standin.sh [COMMAND...]
+#   scripts/cuda-standin.sh --check
+#
+# --check builds sdtrain alone, with the tests' settings and among their files, and runs its doctor; it passes with a line where there
+# is no g++.
 #
 # COMMAND finds sdtrain, gpu-check.sh and two sets of tests, operations and golden, first on its path; without one, this says where
 # they are:
@@ -16,12 +20,18 @@
 # ends a program whose kernels leave their memory. What this proves is the host's code and the logic of kernels: no races, no
 # rounding of a GPU, no speed. It needs g++ and Rust; everything lands in SEMDEPTH_STANDIN_HOME (usual: /var/tmp/semdepth-cuda-standin).
 set -euo pipefail
+check=''
+if [ "${1:-}" = --check ]; then
+    command -v g++ >/dev/null || { echo "feature cuda: not run, there is no g++" && exit; }
+    check=1
+fi
 root=$(cd "$(dirname "$0")/.." && pwd)
 sources=$root/tests/cuda_standin
 home=${SEMDEPTH_STANDIN_HOME:-/var/tmp/semdepth-cuda-standin}
 toolkit=$home/toolkit
 bin=$home/bin
 target=${CARGO_TARGET_DIR:-$home/target}
+[ -z "$check" ] || target=${CARGO_TARGET_DIR:-$root/target}
 mkdir -p "$toolkit/lib64" "$home/cache" "$bin" "$home/tools"
 features=(--no-default-features --features cuda)
 manifest=(--manifest-path "$root/Cargo.toml")
@@ -72,6 +82,10 @@ if changed kernels "$sources"/nvcc "$sources"/include/*; then
     rm -f "$home"/cache/*
     cargo clean "${manifest[@]}" --release --package dfdx 2>/dev/null
     done_with kernels
+fi
+if [ -n "$check" ]; then
+    cargo build --quiet --bin sdtrain "${manifest[@]}" "${features[@]}" >&2
+    exec "$target/debug/sdtrain" doctor --device cuda:0
 fi
 cargo build --quiet --release --bin sdtrain "${manifest[@]}" "${features[@]}" >&2
 cargo test --quiet --release --no-run --lib --test train_golden "${manifest[@]}" "${features[@]}" --message-format json |
