@@ -34,13 +34,7 @@ impl<E: Scalar, D: Backend<E>> Running<E, D> {
         let unbiased = if self.count > 1 { self.count as f64 / (self.count - 1) as f64 } else { 1.0 };
         let parts = [(&self.mean, &self.found.mean, 1.0), (&self.variance, &self.found.variance, unbiased)];
         for (running, found, factor) in parts {
-            let mut new = vec![E::default(); found.shape().0];
-            found.copy_into(&mut new);
-            running.update(|values| {
-                for (value, new) in values.iter_mut().zip(new) {
-                    *value = E::of((1.0 - MOMENTUM) * value.f64() + MOMENTUM * factor * new.f64());
-                }
-            });
+            running.change(|running| op::blend(running, 1.0 - MOMENTUM, found, MOMENTUM * factor));
         }
     }
 }

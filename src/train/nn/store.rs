@@ -36,9 +36,9 @@ impl<S: Shape, E: Scalar, D: Device<E>> Parameter<S, E, D> {
         current(&self.shared).reshape_like(&shape)
     }
 
-    /// Replaces the values by `f` of them.
-    pub fn update(&self, f: impl FnOnce(&mut [E])) {
-        update(&self.shared, f);
+    /// Lets `f` change the row of values where it is. `f` keeps its length.
+    pub fn change(&self, f: impl FnOnce(&mut Vector<E, D>)) {
+        change(&self.shared, f);
     }
 }
 
@@ -46,12 +46,8 @@ fn current<E: Scalar, D: Device<E>>(shared: &Shared<E, D>) -> Vector<E, D> {
     shared.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-fn update<E: Scalar, D: Device<E>>(shared: &Shared<E, D>, f: impl FnOnce(&mut [E])) {
-    let mut tensor = shared.write().unwrap_or_else(PoisonError::into_inner);
-    let mut values = vec![E::default(); tensor.shape().0];
-    tensor.copy_into(&mut values);
-    f(&mut values);
-    tensor.copy_from(&values);
+fn change<E: Scalar, D: Device<E>>(shared: &Shared<E, D>, f: impl FnOnce(&mut Vector<E, D>)) {
+    f(&mut shared.write().unwrap_or_else(PoisonError::into_inner));
 }
 
 /// What a tensor is for.
@@ -101,9 +97,19 @@ impl<E: Scalar, D: Device<E>> Entry<E, D> {
         values
     }
 
-    /// Replaces the values by `f` of them.
+    /// Replaces the values by `f` of them, which brings them to the host and back.
     pub fn update(&self, f: impl FnOnce(&mut [E])) {
-        update(&self.shared, f);
+        self.change(|tensor| {
+            let mut values = vec![E::default(); tensor.shape().0];
+            tensor.copy_into(&mut values);
+            f(&mut values);
+            tensor.copy_from(&values);
+        });
+    }
+
+    /// Lets `f` change the row of values where it is. `f` keeps its length.
+    pub fn change(&self, f: impl FnOnce(&mut Vector<E, D>)) {
+        change(&self.shared, f);
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod attention;
 mod batch_norm;
+mod blend;
 mod buffer;
 #[cfg(test)]
 mod check;
@@ -33,6 +34,7 @@ mod unfold;
 
 pub use attention::{AttentionKernel, BiasTable, window_attention, window_self_attention};
 pub use batch_norm::{Affine, BatchNormKernel, Moments, batch_norm, batch_norm_by};
+pub use blend::{BlendKernel, blend};
 pub use buffer::Shelf;
 pub use conv::{ConvKernel, conv2d};
 pub use depthwise::{DepthwiseKernel, depthwise_conv2d};
@@ -64,6 +66,7 @@ pub type Number<E, D> = Tensor<Rank0, E, D>;
 pub trait Backend<E: Scalar>:
     AttentionKernel<E>
     + BatchNormKernel<E>
+    + BlendKernel<E>
     + ConvKernel<E>
     + DepthwiseKernel<E>
     + JoinKernel<E>
@@ -86,6 +89,7 @@ mod cuda {
 
     impl<E: Scalar> AttentionKernel<E> for Cuda where Self: Device<E> {}
     impl<E: Scalar> BatchNormKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> BlendKernel<E> for Cuda where Self: Device<E> {}
     impl<E: Scalar> ConvKernel<E> for Cuda where Self: Device<E> {}
     impl<E: Scalar> DepthwiseKernel<E> for Cuda where Self: Device<E> {}
     impl<E: Scalar> JoinKernel<E> for Cuda where Self: Device<E> {}
