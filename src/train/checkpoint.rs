@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::SafeTensors;
 
 use super::model::{self, Config, ConfigError, Dss, WeightsError};
-use super::op::Backend;
+use super::op::{Backend, Row};
 use super::optim::{AdamW, AdamWConfig, Moments, MomentsError};
 use super::plan::Plan;
 use crate::file;
@@ -86,7 +86,7 @@ pub struct Progress {
 pub fn save<D: Backend<f32>>(
     path: &Path,
     network: &Dss<f32, D>,
-    optimiser: &AdamW,
+    optimiser: &AdamW<D::Row>,
     progress: &Progress,
 ) -> Result<(), CheckpointError> {
     let mut tensors = model::tensors(network.store());
@@ -94,8 +94,8 @@ pub fn save<D: Backend<f32>>(
         network.store().entries().iter().map(|e| (e.name.as_str(), e.shape.as_slice())).collect();
     for (name, moments) in optimiser.moments() {
         let shape = shapes.get(name.as_str()).map(|s| s.to_vec()).unwrap_or_default();
-        tensors.push((format!("{FIRST}{name}"), shape.clone(), moments.m.clone()));
-        tensors.push((format!("{SECOND}{name}"), shape, moments.v.clone()));
+        tensors.push((format!("{FIRST}{name}"), shape.clone(), moments.m.values()));
+        tensors.push((format!("{SECOND}{name}"), shape, moments.v.values()));
     }
     let other = BTreeMap::from([
         ("semdepth.step".to_owned(), progress.step.to_string()),
@@ -195,11 +195,11 @@ impl Checkpoint {
         &self,
         config: AdamWConfig,
         network: &Dss<f32, D>,
-    ) -> Result<AdamW, CheckpointError> {
+    ) -> Result<AdamW<D::Row>, CheckpointError> {
         let step = self.progress()?.step;
         let read = || -> Result<_, ContentError> {
             let file = SafeTensors::deserialize(&self.bytes).map_err(WeightsError::from)?;
-            let mut moments: BTreeMap<String, Moments> = BTreeMap::new();
+            let mut moments: BTreeMap<String, Moments<Vec<f32>>> = BTreeMap::new();
             for (name, view) in file.tensors() {
                 let values =
                     view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use dfdx::tensor::{Gradients, Storage};
-use rayon::prelude::*;
+use dfdx::tensor::Gradients;
 use serde::{Deserialize, Serialize};
 
 use super::nn::{Entry, Role, Store};
-use super::op::{self, Backend, Scalar};
+use super::op::{AdamStep, Row};
 
 /// The numbers of the optimiser; [`AdamWConfig::default`] has those of dss.md section 9.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,40 +33,47 @@ impl Default for AdamWConfig {
 }
 
 /// The gradients of a step, by parameter name.
-pub type ByName<E> = BTreeMap<String, Vec<E>>;
+pub type ByName<R> = BTreeMap<String, R>;
 
 /// The gradients of all parameters of `store`.
-pub fn gradients<E: Scalar, D: Backend<E>>(store: &Store<E, D>, found: &mut Gradients<E, D>) -> ByName<E> {
-    store.parameters().map(|entry| (entry.name.clone(), op::gradient(found, &entry.tensor()))).collect()
+pub fn gradients<R: Row>(
+    store: &Store<R::Number, R::Device>,
+    found: &mut Gradients<R::Number, R::Device>,
+) -> ByName<R> {
+    store.parameters().map(|entry| (entry.name.clone(), R::gradient(found, &entry.tensor()))).collect()
 }
 
 /// Adds `part` times `share` to `sum`, for gradients that are gathered over several batches.
-pub fn accumulate<E: Scalar>(sum: &mut ByName<E>, part: ByName<E>, share: f64) {
-    for (name, values) in part {
-        let sum = sum.entry(name).or_insert_with(|| vec![E::default(); values.len()]);
-        sum.iter_mut().zip(values).for_each(|(s, v)| *s += E::of(share) * v);
+pub fn accumulate<R: Row>(sum: &mut ByName<R>, part: ByName<R>, share: f64) {
+    for (name, part) in part {
+        sum.entry(name).or_insert_with(|| part.zeros_like()).add(&part, share);
     }
 }
 
+/// The sum of the squares of each gradient, by parameter name.
+pub fn squares<R: Row>(gradients: &ByName<R>) -> BTreeMap<String, f64> {
+    gradients.keys().cloned().zip(R::squares(gradients.values())).collect()
+}
+
 /// The L2 norm of all gradients together.
-pub fn norm<E: Scalar>(gradients: &ByName<E>) -> f64 {
-    gradients.values().map(|g| g.iter().map(|v| v.f64() * v.f64()).sum::<f64>()).sum::<f64>().sqrt()
+pub fn norm<R: Row>(gradients: &ByName<R>) -> f64 {
+    R::squares(gradients.values()).iter().sum::<f64>().sqrt()
 }
 
 /// First and second moment of a parameter's gradient.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Moments {
+pub struct Moments<R> {
     /// Running mean of the gradient.
-    pub m: Vec<f32>,
+    pub m: R,
     /// Running mean of its square.
-    pub v: Vec<f32>,
+    pub v: R,
 }
 
-/// The optimiser and its state.
+/// The optimiser and its state, in rows beside the parameters.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AdamW {
+pub struct AdamW<R> {
     config: AdamWConfig,
-    moments: BTreeMap<String, Moments>,
+    moments: BTreeMap<String, Moments<R>>,
     step: u64,
 }
 
@@ -80,7 +86,7 @@ pub struct MomentsError {
     expected: usize,
 }
 
-impl AdamW {
+impl<R: Row> AdamW<R> {
     /// A fresh optimiser.
     pub fn new(config: AdamWConfig) -> Self {
         Self { config, moments: BTreeMap::new(), step: 0 }
@@ -91,11 +97,11 @@ impl AdamW {
     /// # Errors
     ///
     /// No moments at all, moments of unknown parameters or of another size. Parameters that no gradient has reached have none.
-    pub fn resume<E: Scalar, D: Backend<E>>(
+    pub fn resume(
         config: AdamWConfig,
         step: u64,
-        moments: BTreeMap<String, Moments>,
-        store: &Store<E, D>,
+        moments: BTreeMap<String, Moments<Vec<f32>>>,
+        store: &Store<R::Number, R::Device>,
     ) -> Result<Self, MomentsError> {
         let expected: BTreeMap<&str, usize> = store.parameters().map(|e| (e.name.as_str(), e.len())).collect();
         let size = |name: &str| moments.get(name).map_or(0, |m| m.m.len().min(m.v.len()));
@@ -106,7 +112,9 @@ impl AdamW {
                 return Err(MomentsError { name: name.to_owned(), found, expected });
             }
         }
-        Ok(Self { config, moments, step })
+        let row = |values| R::of(store.device(), values);
+        let moments = moments.into_iter().map(|(name, Moments { m, v })| (name, Moments { m: row(m), v: row(v) }));
+        Ok(Self { config, moments: moments.collect(), step })
     }
 
     /// Finished steps.
@@ -115,56 +123,40 @@ impl AdamW {
     }
 
     /// The moments, by parameter name.
-    pub fn moments(&self) -> &BTreeMap<String, Moments> {
+    pub fn moments(&self) -> &BTreeMap<String, Moments<R>> {
         &self.moments
     }
 
     /// Clips `gradients` and updates the parameters of `store`, with the learning rates times `factor`. Returns the norm of the
     /// gradients before clipping.
-    pub fn update<E: Scalar, D: Backend<E>>(&mut self, store: &Store<E, D>, gradients: &ByName<E>, factor: f64) -> f64 {
+    pub fn update(&mut self, store: &Store<R::Number, R::Device>, gradients: &ByName<R>, factor: f64) -> f64 {
         let norm = norm(gradients);
+        self.update_by(store, gradients, norm, factor);
+        norm
+    }
+
+    /// [`update`](Self::update) with a norm that is known: finding it waits for the device.
+    pub fn update_by(&mut self, store: &Store<R::Number, R::Device>, gradients: &ByName<R>, norm: f64, factor: f64) {
         let share = (self.config.clip / (norm + 1e-6)).min(1.0);
         self.step += 1;
         for entry in store.parameters() {
             if let Some(gradient) = gradients.get(&entry.name) {
-                self.update_one(entry, gradient, share, factor);
+                let by = self.numbers(entry, share, factor);
+                let zeros = || Moments { m: gradient.zeros_like(), v: gradient.zeros_like() };
+                let Moments { m, v } = self.moments.entry(entry.name.clone()).or_insert_with(zeros);
+                entry.change(|parameter| R::step(parameter, gradient, (m, v), &by));
             }
         }
-        norm
     }
 
-    fn update_one<E: Scalar, D: Backend<E> + Storage<E>>(
-        &mut self,
-        entry: &Entry<E, D>,
-        gradient: &[E],
-        share: f64,
-        factor: f64,
-    ) {
-        let config = self.config;
-        let first = if entry.name.starts_with("encoder.") { config.lr_encoder } else { config.lr };
-        let decay = if entry.role == (Role::Parameter { decay: true }) { config.weight_decay } else { 0.0 };
-        let (lr, (b1, b2)) = ((first * factor) as f32, (config.betas.0, config.betas.1));
-        let keep = (1.0 - first * factor * decay) as f32;
+    /// The numbers of this step for one parameter.
+    fn numbers(&self, entry: &Entry<R::Number, R::Device>, share: f64, factor: f64) -> AdamStep {
+        let AdamWConfig { lr_encoder, lr, weight_decay, betas, eps, .. } = self.config;
+        let lr = factor * if entry.name.starts_with("encoder.") { lr_encoder } else { lr };
+        let decay = if entry.role == (Role::Parameter { decay: true }) { weight_decay } else { 0.0 };
         let power = i32::try_from(self.step).unwrap_or(i32::MAX);
-        let (correct_m, correct_v) = ((1.0 - b1.powi(power)) as f32, (1.0 - b2.powi(power)).sqrt() as f32);
-        let (share, eps) = (share as f32, config.eps as f32);
-        let (b1, b2, rest1, rest2) = (b1 as f32, b2 as f32, (1.0 - b1) as f32, (1.0 - b2) as f32);
-        let zeros = || Moments { m: vec![0.0; entry.len()], v: vec![0.0; entry.len()] };
-        let Moments { m, v } = self.moments.entry(entry.name.clone()).or_insert_with(zeros);
-        entry.update(|values| {
-            const CHUNK: usize = 1 << 14;
-            let moments = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
-            let chunks = values.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).zip(moments);
-            chunks.for_each(|((values, gradient), (m, v))| {
-                for (((p, g), m), v) in values.iter_mut().zip(gradient).zip(m).zip(v) {
-                    let g = share * g.f64() as f32;
-                    *m = b1 * *m + rest1 * g;
-                    *v = b2 * *v + rest2 * g * g;
-                    let step = lr * (*m / correct_m) / (v.sqrt() / correct_v + eps);
-                    *p = E::of(f64::from(keep * p.f64() as f32 - step));
-                }
-            });
-        });
+        let corrections = (1.0 - betas.0.powi(power), (1.0 - betas.1.powi(power)).sqrt());
+        AdamStep { share, betas, corrections, eps, lr, keep: 1.0 - lr * decay }
     }
 }
 
@@ -172,10 +164,17 @@ impl AdamW {
 mod tests {
     use super::*;
     use crate::train::nn::Init;
-    use dfdx::tensor::Cpu;
+    use crate::train::op::Vector;
+    use dfdx::tensor_ops::Device;
 
-    fn store() -> Store<f32, Cpu> {
-        let mut store = Store::new(Cpu::default(), 0);
+    /// Where rows that are tensors are tested.
+    #[cfg(not(feature = "cuda"))]
+    type Place = dfdx::tensor::Cpu;
+    #[cfg(feature = "cuda")]
+    type Place = dfdx::tensor::Cuda;
+
+    fn store<D: Device<f32> + Default>() -> Store<f32, D> {
+        let mut store = Store::new(D::default(), 0);
         store.builder().at("encoder").parameter("bias", (2,), Init::Constant(1.0));
         store.builder().at("head").parameter("weight", (1, 2), Init::Constant(-2.0));
         store
@@ -194,7 +193,7 @@ mod tests {
         p
     }
 
-    fn given(a: f32, b: f32) -> ByName<f32> {
+    fn given(a: f32, b: f32) -> ByName<Vec<f32>> {
         BTreeMap::from([("encoder.bias".to_owned(), vec![a, 0.0]), ("head.weight".to_owned(), vec![b, 0.1])])
     }
 
@@ -234,10 +233,43 @@ mod tests {
         let mut optimiser = AdamW::new(AdamWConfig::default());
         optimiser.update(&store, &given(0.1, 0.1), 1.0);
         let mut moments = optimiser.moments().clone();
-        assert!(AdamW::resume(AdamWConfig::default(), 1, moments.clone(), &store).is_ok_and(|o| o == optimiser));
+        let resume = |moments| AdamW::<Vec<f32>>::resume(AdamWConfig::default(), 1, moments, &store);
+        assert!(resume(moments.clone()).is_ok_and(|o| o == optimiser));
         moments.insert("x".into(), Moments { m: vec![0.0], v: vec![0.0] });
-        let error = AdamW::resume(AdamWConfig::default(), 1, moments, &store).unwrap_err();
+        let error = resume(moments).unwrap_err();
         assert!(error.to_string().contains("`x` have 1 values, the parameter has 0"), "{error}");
-        assert!(AdamW::resume(AdamWConfig::default(), 1, BTreeMap::new(), &store).is_err());
+        assert!(resume(BTreeMap::new()).is_err());
+    }
+
+    /// All numbers of steps of two batches each, with and without clipping; the moments are saved and resumed between them.
+    fn trace<R: Row<Number = f32, Device: Default>>() -> Vec<f64> {
+        let store: Store<f32, R::Device> = store();
+        let config = AdamWConfig { lr_encoder: 0.01, lr: 0.1, weight_decay: 0.5, ..AdamWConfig::default() };
+        let rows = |a, b| -> ByName<R> {
+            given(a, b).into_iter().map(|(name, values)| (name, R::of(store.device(), values))).collect()
+        };
+        let (mut optimiser, mut trace) = (AdamW::new(config), Vec::new());
+        for (a, b, factor) in [(0.3, -0.2, 0.5), (30.0, 40.0, 1.0), (-0.02, 0.0, 0.9), (0.0, 0.01, 0.1)] {
+            let mut sum = ByName::new();
+            accumulate(&mut sum, rows(a, b), 0.25);
+            accumulate(&mut sum, rows(b, a), 0.75);
+            trace.extend(squares(&sum).into_values());
+            trace.push(optimiser.update(&store, &sum, factor));
+            let saved = |m: &Moments<R>| Moments { m: m.m.values(), v: m.v.values() };
+            let moments: BTreeMap<_, _> = optimiser.moments().iter().map(|(n, m)| (n.clone(), saved(m))).collect();
+            trace.extend(moments.values().flat_map(|m| m.m.iter().chain(&m.v)).copied().map(f64::from));
+            trace.extend(store.parameters().flat_map(Entry::values).map(f64::from));
+            optimiser = AdamW::resume(config, optimiser.step(), moments, &store).unwrap();
+        }
+        trace
+    }
+
+    #[test]
+    fn tensors_and_vectors_take_the_same_steps() {
+        let (vectors, tensors) = (trace::<Vec<f32>>(), trace::<Vector<f32, Place>>());
+        assert_eq!((vectors.len(), tensors.len()), (4 * (2 + 1 + 8 + 4), vectors.len()));
+        for (i, (a, b)) in vectors.iter().zip(&tensors).enumerate() {
+            assert!((a - b).abs() <= 1e-6 * a.abs(), "number {i}: {a} and {b}");
+        }
     }
 }

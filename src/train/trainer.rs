@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dfdx::tensor::{OwnedTape, PutTape, Storage};
+use dfdx::tensor::{OwnedTape, PutTape};
 use dfdx::tensor_ops::Backward;
 
 use super::checkpoint::{self, Checkpoint, CheckpointError, Progress};
@@ -18,9 +18,9 @@ use super::settings::Settings;
 
 /// A network in training on a device.
 #[derive(Debug)]
-pub struct Trainer<D: Storage<f32>> {
+pub struct Trainer<D: Backend<f32>> {
     network: Dss<f32, D>,
-    optimiser: AdamW,
+    optimiser: AdamW<D::Row>,
     settings: Settings,
 }
 
@@ -110,7 +110,7 @@ impl<D: Backend<f32>> Trainer<D> {
             mixed: 0,
             skipped: Vec::new(),
         };
-        let mut gradients = ByName::new();
+        let mut gradients: ByName<D::Row> = ByName::new();
         let mut statistics: Vec<Running<f32, D>> = Vec::new();
         for batch in batches {
             let (h, w) = self.network.config().input_size;
@@ -146,12 +146,12 @@ impl<D: Backend<f32>> Trainer<D> {
             statistics.extend(pass.take_statistics());
         }
         // What no loss has ever reached stays as it is: decay alone would shrink it.
-        let moments = self.optimiser.moments();
-        gradients.retain(|name, gradient| moments.contains_key(name) || gradient.iter().any(|g| *g != 0.0));
-        report.grad_norm = optim::norm(&gradients);
+        let squares = optim::squares(&gradients);
+        gradients.retain(|name, _| self.optimiser.moments().contains_key(name) || squares[name] != 0.0);
+        report.grad_norm = squares.values().sum::<f64>().sqrt();
         if report.is_finite() {
             statistics.iter().for_each(Running::apply);
-            self.optimiser.update(self.network.store(), &gradients, report.lr_factor);
+            self.optimiser.update_by(self.network.store(), &gradients, report.grad_norm, report.lr_factor);
         }
         Ok(report)
     }

@@ -28,6 +28,7 @@ mod pointwise;
 mod pool;
 mod record;
 mod resize;
+mod row;
 mod scalar;
 mod sum;
 mod unfold;
@@ -47,6 +48,7 @@ pub use pointwise::{Function, PointwiseKernel, map};
 pub use pool::{Pool, PoolKernel, plane_means, pool2d};
 pub use record::gradient;
 pub use resize::{Line, Resize, ResizeKernel, resize2d};
+pub use row::{AdamStep, Row};
 pub use scalar::Scalar;
 
 use dfdx::shapes::Rank0;
@@ -77,9 +79,16 @@ pub trait Backend<E: Scalar>:
     + PoolKernel<E>
     + ResizeKernel<E>
 {
+    /// Where an optimiser keeps what belongs to a parameter.
+    type Row: Row<Number = E, Device = Self>;
 }
 
-impl<E: Scalar> Backend<E> for Cpu where Self: Device<E> {}
+impl<E: Scalar> Backend<E> for Cpu
+where
+    Self: Device<E>,
+{
+    type Row = Vec<E>;
+}
 
 /// A GPU runs the form that is made of the tensor engine's operations.
 #[cfg(feature = "cuda")]
@@ -99,5 +108,10 @@ mod cuda {
     impl<E: Scalar> PointwiseKernel<E> for Cuda where Self: Device<E> {}
     impl<E: Scalar> PoolKernel<E> for Cuda where Self: Device<E> {}
     impl<E: Scalar> ResizeKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> Backend<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> Backend<E> for Cuda
+    where
+        Self: Device<E>,
+    {
+        type Row = Vector<E, Self>;
+    }
 }
