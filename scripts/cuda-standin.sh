@@ -5,8 +5,7 @@
 #   scripts/cuda-standin.sh [COMMAND...]
 #   scripts/cuda-standin.sh --check
 #
-# --check builds sdtrain alone, with the tests' settings and among their files, and runs its doctor; it passes with a line where there
-# is no g++.
+# --check builds sdtrain alone, with the tests' settings, and runs its doctor; it passes with a line where there is no g++.
 #
 # COMMAND finds sdtrain, gpu-check.sh and two sets of tests, operations and golden, first on its path; without one, this says where
 # they are:
@@ -31,7 +30,6 @@ home=${SEMDEPTH_STANDIN_HOME:-/var/tmp/semdepth-cuda-standin}
 toolkit=$home/toolkit
 bin=$home/bin
 target=${CARGO_TARGET_DIR:-$home/target}
-[ -z "$check" ] || target=${CARGO_TARGET_DIR:-$root/target}
 mkdir -p "$toolkit/lib64" "$home/cache" "$bin" "$home/tools"
 features=(--no-default-features --features cuda)
 manifest=(--manifest-path "$root/Cargo.toml")
