@@ -78,7 +78,7 @@ export CUDA_PATH=$toolkit CUDA_COMPUTE_CAP=90 CARGO_TARGET_DIR=$target PATH=$bin
 # cargo knows nothing of what kernels are compiled with.
 if changed kernels "$sources"/nvcc "$sources"/include/*; then
     rm -f "$home"/cache/*
-    cargo clean "${manifest[@]}" --release --package dfdx 2>/dev/null
+    for profile in dev release; do cargo clean "${manifest[@]}" --profile $profile --package dfdx 2>/dev/null; done
     done_with kernels
 fi
 if [ -n "$check" ]; then

@@ -74,6 +74,9 @@ pub fn against_limit(
 ) -> Result<()> {
     let mut ratios = Vec::new();
     let aside = out.with_extension("aside");
+    if aside.exists() {
+        std::fs::remove_dir_all(&aside)?; // of a run that was stopped
+    }
     std::fs::create_dir_all(&aside)?;
     for round in 0..rounds {
         let before = limit();
