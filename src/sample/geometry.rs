@@ -1,7 +1,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use ndarray::{Array, Array2, ArrayView2, Axis, Dimension};
+use ndarray::{Array, Array2, ArrayView2, ArrayViewMut1, Dimension};
 use serde::{Deserialize, Serialize};
 
 /// Height and width of a grid, in pixels.
@@ -95,9 +95,11 @@ pub(crate) fn standard<T: Clone, D: Dimension>(array: Array<T, D>) -> Array<T, D
 }
 
 /// The plane mirrored left to right.
-pub(crate) fn mirror<T: Copy>(mut plane: ArrayView2<'_, T>) -> Array2<T> {
-    plane.invert_axis(Axis(1));
-    plane.as_standard_layout().into_owned()
+pub(crate) fn mirror<T: Copy>(plane: ArrayView2<'_, T>) -> Array2<T> {
+    // Reversing rows in place is vector code; copying a view that runs backwards is not.
+    let mut mirrored = plane.as_standard_layout().into_owned();
+    mirrored.rows_mut().into_iter().filter_map(ArrayViewMut1::into_slice).for_each(<[T]>::reverse);
+    mirrored
 }
 
 /// The source index nearest to the centre of output pixel `i`, with half-pixel centres.
