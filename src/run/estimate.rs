@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::job::Rows;
+use super::job::{Rows, rows_ahead};
 use super::{Converting, RunError, RunOptions, in_order_with, specify};
 use crate::shard::{Array, Spec};
 use crate::source::Source;
@@ -45,6 +45,7 @@ pub(super) fn measure<R: Rows>(source: &R, spec: &Spec, options: &RunOptions) ->
     let (mut bytes, mut n_bad) = (0, 0);
     in_order_with(
         options.threads,
+        rows_ahead(source.arrays()),
         &rows,
         || source.state(),
         |state, row| source.make(state, row),

@@ -86,9 +86,17 @@ fn make_shards<R: Rows>(
         }
         Ok(())
     };
-    in_order_with(options.threads, &rows, || source.state(), |state, row| source.make(state, row), consume)?;
+    let ahead = rows_ahead(source.arrays());
+    in_order_with(options.threads, ahead, &rows, || source.state(), |state, row| source.make(state, row), consume)?;
     progress.finish();
     Ok((made, finished))
+}
+
+/// Finished rows a thread may be ahead of the one that is written: while a shard is brought to the disk the others go on, and
+/// small rows are made in less time than that takes.
+pub(super) fn rows_ahead(arrays: &[Array]) -> usize {
+    const BYTES: usize = 16 << 20;
+    (BYTES / arrays.iter().map(Array::n_bytes).sum::<usize>().max(1)).clamp(8, 64)
 }
 
 /// The folder without links and dots, as far as it exists.

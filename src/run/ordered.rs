@@ -2,6 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
+/// Finished items a thread may be ahead of the one whose turn it is, unless stated.
+const AHEAD: usize = 8;
+
 /// Calls `produce` for every item on `threads` threads (all cores when `None`), and `consume` on this thread in the
 /// order of the items. Finished items wait for their turn in a window of a few a thread, so that a slow one does not
 /// stop the others and memory stays bounded.
@@ -21,10 +24,11 @@ where
     I: Copy + Sync,
     T: Send,
 {
-    in_order_with(threads, items, || (), |(), item| produce(item), consume)
+    in_order_with(threads, AHEAD, items, || (), |(), item| produce(item), consume)
 }
 
-/// As [`in_order`], with a state that `init` makes on each thread and every call of `produce` there reuses.
+/// As [`in_order`], with a state that `init` makes on each thread and every call of `produce` there reuses, and a window of
+/// `ahead` items a thread.
 ///
 /// # Errors
 /// The first error of `consume`, which ends the run.
@@ -33,6 +37,7 @@ where
 /// When `init` or `produce` panics.
 pub fn in_order_with<I, S, T, E>(
     threads: Option<usize>,
+    ahead: usize,
     items: &[I],
     init: impl Fn() -> S + Sync,
     produce: impl Fn(&mut S, I) -> T + Sync,
@@ -48,7 +53,7 @@ where
         let mut state = init();
         return items.iter().try_for_each(|&item| consume(item, produce(&mut state, item)));
     };
-    let gate = Gate::new(8 * threads);
+    let gate = Gate::new(ahead.max(1) * threads);
     let next = AtomicUsize::new(0);
     let (sender, finished) = mpsc::channel();
     pool.in_place_scope(|scope| {
@@ -172,7 +177,7 @@ mod tests {
             |i, _| if i == 5 { Err("five") } else { Ok(()) },
         );
         assert_eq!(result, Err("five"));
-        assert!(produced.load(Ordering::Relaxed) <= 5 + 8 * 3 + 3 + 1);
+        assert!(produced.load(Ordering::Relaxed) <= 5 + AHEAD * 3 + 3 + 1);
     }
 
     #[test]
