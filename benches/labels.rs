@@ -1,13 +1,14 @@
 //! Merging a teacher's label maps against the codec limit, and what a merged set writes.
 //!
 //! Every figure is a ratio within one run. `SEMDEPTH_BENCH_FRAMES` sets the number of frames (256),
-//! `SEMDEPTH_BENCH_ROUNDS` the number of rounds (5).
+//! `SEMDEPTH_BENCH_ROUNDS` the number of rounds (5). With `SEMDEPTH_REAL_DATA`, real frames and the maps of a real teacher
+//! are measured as well.
 
 mod common;
 
 use std::fs;
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -22,19 +23,46 @@ fn main() -> Result<()> {
     let (frames, rounds) = (common::frames(256), common::rounds());
     let folder = common::folder(&format!("bench-labels-{frames}"));
     let set = common::rooms(&folder.join("rooms"), frames)?;
-    let (maps, out) = (folder.join("maps"), folder.join("merged"));
+    let maps = folder.join("maps");
     write_maps(&set, &maps)?;
-    let merge = || {
-        let mut command = sdprep(&["labels", "merge", "--base", "0", "--quiet", "--json", "--pseudo"]);
-        command.arg(&maps).arg("--out").arg(&out).arg(set.root());
-        command
-    };
+    let out = folder.join("merged");
+    let merge_rooms = || merge(&set, &maps, &out);
+    measure("merging", &set, &maps, rounds, &out, &merge_rooms)?;
+    written(&set, &out, &mut merge_rooms())?;
+    if let Some(real) = std::env::var_os("SEMDEPTH_REAL_DATA") {
+        let (set, maps) = real_frames(Path::new(&real), &folder)?;
+        let out = folder.join("merged-real");
+        let merge_real = || {
+            let mut command = merge(&set, &maps, &out);
+            command.arg("--mirror"); // its teacher saw the pictures mirrored
+            command
+        };
+        measure("merging real frames", &set, &maps, rounds, &out, &merge_real)?;
+    }
+    Ok(())
+}
+
+fn merge(set: &Set, maps: &Path, out: &Path) -> Command {
+    let mut command = sdprep(&["labels", "merge", "--base", "0", "--quiet", "--json", "--pseudo"]);
+    command.arg(maps).arg("--out").arg(out).arg(set.root());
+    command
+}
+
+fn measure(what: &str, set: &Set, maps: &Path, rounds: usize, out: &Path, merge: &dyn Fn() -> Command) -> Result<()> {
     common::run(merge().arg("--force"))?;
-    let kib = common::folder_bytes(&maps)? / frames as u64 / 1024;
-    println!("{frames} frames of {}, maps of {kib} KiB, {} threads", set.spec().size, rayon::current_num_threads());
-    let rows = codec_work(&set, &maps, &Set::open(&out)?)?;
-    common::against_limit("merging", rounds, &out, || limit(&rows), || common::run(&mut merge()))?;
-    written(&set, &out, &mut merge())
+    let rows = codec_work(set, maps, &Set::open(out)?)?;
+    let kib = rows.iter().map(|work| work.map.len()).sum::<usize>() / rows.len() / 1024;
+    let size = set.spec().size;
+    println!("{} frames of {size}, maps of {kib} KiB, {} threads", rows.len(), rayon::current_num_threads());
+    common::against_limit(what, rounds, out, || limit(&rows), || common::run(&mut merge()))
+}
+
+/// The frames of `nyuv2_mirrored` as a set, and the folder of their teacher's maps.
+fn real_frames(real: &Path, folder: &Path) -> Result<(Set, PathBuf)> {
+    let set = folder.join("nyuv2_mirrored");
+    let convert = ["convert", "folder", "--preset", "nyuv2-mirrored", "--quiet", "--out"];
+    common::run(sdprep(&convert).arg(&set).arg(real.join("nyuv2_mirrored")))?;
+    Ok((Set::open(&set)?, real.join("teacher_deeplab/nyuv2_mirrored/images")))
 }
 
 /// The labels of each sample, six columns and four rows aside, as a teacher that misses every edge would see them.
