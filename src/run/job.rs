@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use super::ordered::AHEAD;
 use super::shared::Shared;
 use super::workspace::{Finished, Made, Workspace};
 use super::{Outcome, Progress, RunError, RunOptions, in_order_with};
@@ -96,7 +97,7 @@ fn make_shards<R: Rows>(
 /// small rows are made in less time than that takes.
 pub(super) fn rows_ahead(arrays: &[Array]) -> usize {
     const BYTES: usize = 16 << 20;
-    (BYTES / arrays.iter().map(Array::n_bytes).sum::<usize>().max(1)).clamp(8, 64)
+    (BYTES / arrays.iter().map(Array::n_bytes).sum::<usize>().max(1)).clamp(AHEAD, 64)
 }
 
 /// The folder without links and dots, as far as it exists.

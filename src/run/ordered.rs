@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
 /// Finished items a thread may be ahead of the one whose turn it is, unless stated.
-const AHEAD: usize = 8;
+pub(super) const AHEAD: usize = 8;
 
 /// Calls `produce` for every item on `threads` threads (all cores when `None`), and `consume` on this thread in the
 /// order of the items. Finished items wait for their turn in a window of a few a thread, so that a slow one does not
@@ -53,7 +53,7 @@ where
         let mut state = init();
         return items.iter().try_for_each(|&item| consume(item, produce(&mut state, item)));
     };
-    let gate = Gate::new(ahead.max(1) * threads);
+    let gate = Gate::new(ahead.max(1).saturating_mul(threads));
     let next = AtomicUsize::new(0);
     let (sender, finished) = mpsc::channel();
     pool.in_place_scope(|scope| {
