@@ -183,7 +183,7 @@ fn what_cannot_be_mixed_is_refused() {
 #[test]
 fn a_damaged_parent_quarantines_its_mixes() {
     let folder = rooms();
-    let shard = folder.path().join("shards/synth-indoor/image/c/0/0/0/0");
+    let shard = folder.path().join("shards/synth-indoor/image/c.0.0.0.0");
     let mut bytes = fs::read(&shard).unwrap();
     bytes[50] ^= 1;
     fs::write(&shard, bytes).unwrap();

@@ -53,7 +53,7 @@ fn the_same_bytes_with_any_threads_and_parts() {
     let out = |name: &str| dir.path().join(name);
     run(pictures.command(&out("one")).args(["--threads", "1"]));
     let reference = tree(&out("one"));
-    assert!(reference.contains_key("samples.jsonl") && reference.contains_key("depth/c/11/0/0"));
+    assert!(reference.contains_key("samples.jsonl") && reference.contains_key("depth/c.11.0.0"));
     for threads in ["2", "8"] {
         run(pictures.command(&out(threads)).args(["--threads", threads]));
         assert!(tree(&out(threads)) == reference, "{threads} threads");
@@ -128,7 +128,7 @@ fn a_full_disk_is_an_error_and_no_whole_set() {
         Command::new("sh").args(["-c", "trap '' XFSZ; ulimit -f 20; exec \"$@\"", "sh"]).args(words).output().unwrap();
     let message = String::from_utf8(limited.stderr).unwrap();
     assert_eq!(limited.status.code(), Some(3), "{message}");
-    assert!(message.contains("set/") && message.contains("/c/0/0") && message.contains("too large"), "{message}");
+    assert!(message.contains("set/") && message.contains("/c.0.0") && message.contains("too large"), "{message}");
     assert!(!out.join("samples.jsonl").exists());
 
     let check = Command::new(env!("CARGO_BIN_EXE_sdprep")).arg("verify").arg(&out).output().unwrap();

@@ -56,7 +56,7 @@ fn set_metadata() {
 
 #[test]
 fn shard_files() {
-    file_of_a_set("shard file", "depth/c/0/0/0");
+    file_of_a_set("shard file", "depth/c.0.0.0");
     file_of_a_set("samples.jsonl in its set", "samples.jsonl");
 }
 

@@ -170,7 +170,7 @@ fn strict_stops_at_the_first_bad_sample_and_leaves_no_whole_set() {
 fn damage_is_found_and_named() {
     let dir = tempfile::tempdir().unwrap();
     make(dir.path(), &options());
-    let shard = dir.path().join("semantics/c/1/0/0");
+    let shard = dir.path().join("semantics/c.1.0.0");
     let whole = fs::read(&shard).unwrap();
 
     let mut flipped = whole.clone();
@@ -194,7 +194,7 @@ fn a_lost_chunk_is_told_from_one_left_out_as_fill() {
     let dir = tempfile::tempdir().unwrap();
     make(dir.path(), &options());
     // The shard of rows 4..8 with the entries of row 4 (has depth) blanked: row 5 was blank from the start.
-    let shard = dir.path().join("depth/c/1/0/0");
+    let shard = dir.path().join("depth/c.1.0.0");
     let mut bytes = fs::read(&shard).unwrap();
     let index = bytes.len() - (4 * 16 + 4);
     bytes[index..index + 16].fill(0xff);

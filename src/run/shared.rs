@@ -1,5 +1,3 @@
-use std::fs;
-
 use super::RunError;
 use super::workspace::{Made, Workspace};
 use crate::shard::{Array, Record, Set, Sharer, Spec};
@@ -29,8 +27,6 @@ impl Shared<'_> {
         for array in &self.arrays {
             let path = array.shard_path(shard);
             let (from, to) = (self.parent.root().join(&path), workspace.root().join(&path));
-            let folder = to.parent().unwrap_or(workspace.root());
-            fs::create_dir_all(folder).map_err(|e| RunError::io((folder.to_owned(), e)))?;
             let shared = self.sharer.share(&from, &to, &workspace.scratch()).map_err(|e| RunError::io((from, e)))?;
             made.shared = made.shared.plus(shared);
         }

@@ -149,10 +149,11 @@ impl Array {
         self.shape.iter().product::<usize>() * self.dtype.n_bytes()
     }
 
-    /// Path of a shard below the set, with `/` between parts.
+    /// Path of a shard below the set, with `/` between parts. No shard has folders of its own: making them would cost more than
+    /// sharing the file.
     #[must_use]
     pub fn shard_path(&self, shard: usize) -> String {
-        format!("{}/c/{shard}{}", self.field, "/0".repeat(self.shape.len()))
+        format!("{}/c.{shard}{}", self.field, ".0".repeat(self.shape.len()))
     }
 
     /// The array's `zarr.json` (Zarr v3 core specification; sharding codec 1.0).
@@ -171,7 +172,7 @@ impl Array {
             "shape": with_samples(n_samples),
             "data_type": self.dtype.name(),
             "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": with_samples(shard_len)}},
-            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
             "fill_value": fill,
             "codecs": [{
                 "name": "sharding_indexed",

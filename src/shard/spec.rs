@@ -6,7 +6,7 @@ use crate::label::LabelSpace;
 use crate::sample::{Fields, IGNORE, Size};
 
 /// Version of the layout that `docs/format.md` describes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const MAX_SAMPLES: usize = 1 << 32;
 const MAX_SIDE: usize = 1 << 16;

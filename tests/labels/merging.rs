@@ -60,13 +60,13 @@ fn what_does_not_change_is_shared() {
         (shared["reflinked"].as_u64().unwrap() + shared["linked"].as_u64().unwrap(), &shared["copied"]),
         (6, &0.into())
     );
-    for shard in ["image/c/0/0/0/0", "depth/c/2/0/0"] {
+    for shard in ["image/c.0.0.0.0", "depth/c.2.0.0"] {
         let [old, new] = ["set", "new"].map(|set| fs::metadata(dir.join(set).join(shard)).unwrap());
         assert!(shared["linked"] == 0 || old.ino() == new.ino(), "{shard} is the same file");
         assert_eq!(old.len(), new.len());
     }
-    let semantics = fs::metadata(dir.join("new/semantics/c/0/0/0")).unwrap();
-    assert_ne!(semantics.ino(), fs::metadata(dir.join("set/semantics/c/0/0/0")).unwrap().ino());
+    let semantics = fs::metadata(dir.join("new/semantics/c.0.0.0")).unwrap();
+    assert_ne!(semantics.ino(), fs::metadata(dir.join("set/semantics/c.0.0.0")).unwrap().ino());
     // The new set outlives the old one.
     let before = tree(&dir.join("new"));
     fs::remove_dir_all(dir.join("set")).unwrap();
@@ -85,7 +85,7 @@ fn bytes_do_not_depend_on_threads_parts_or_interruptions() {
     let run = done(dir, "labels merge set --pseudo maps --base 0 --out parts --part 2/2");
     assert!(run.stdout.contains("2 shards are still missing"), "{}", run.stdout);
     // A shard of which a file was lost is made again.
-    fs::remove_file(dir.join("parts/image/c/1/0/0/0")).unwrap();
+    fs::remove_file(dir.join("parts/image/c.1.0.0.0")).unwrap();
     done(dir, "labels merge set --pseudo maps --base 0 --out parts --part 2/2");
     let run = done(dir, "labels merge set --pseudo maps --base 0 --out parts --part 1/2");
     assert!(run.stdout.contains("agree on 60.00 %"), "{}", run.stdout);
@@ -179,5 +179,5 @@ fn a_set_without_labels_gets_some_and_enlarged_ones() {
     done(dir, "labels merge bare --pseudo half --pair number --base 0 --out new");
     assert_eq!(labels(&dir.join("new"), 4), [3, 3, 255, 255, 3, 3, 255, 255]);
     done(dir, "labels merge bare --pseudo half --pattern {pred_}*.png --pair number --base 0 --out other");
-    assert_eq!(tree(&dir.join("new"))["semantics/c/0/0/0"], tree(&dir.join("other"))["semantics/c/0/0/0"]);
+    assert_eq!(tree(&dir.join("new"))["semantics/c.0.0.0"], tree(&dir.join("other"))["semantics/c.0.0.0"]);
 }
