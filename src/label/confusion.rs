@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::sample::runs;
@@ -28,12 +26,16 @@ impl Confusion {
     /// The counts of several samples together.
     #[must_use]
     pub fn sum<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
-        let mut sum: BTreeMap<(u8, u8), u64> = BTreeMap::new();
+        let mut sum = vec![0_u64; 1 << 16];
         for (t, p, n) in all.into_iter().flat_map(Self::pairs) {
-            let count = sum.entry((t, p)).or_default();
+            let count = &mut sum[index(t, p)];
             *count = count.saturating_add(n);
         }
-        Self { counts: sum.into_iter().map(|((t, p), n)| (t, p, n)).collect() }
+        let counts = (0..=u16::MAX).zip(sum).filter(|&(_, n)| n > 0).map(|(pair, n)| {
+            let [t, p] = pair.to_be_bytes();
+            (t, p, n)
+        });
+        Self { counts: counts.collect() }
     }
 }
 
@@ -41,28 +43,31 @@ impl Confusion {
 pub(super) struct Counter {
     /// A row for each label of the ground truth that occurs: few do, and all pairs would be much to clear.
     rows: [Option<Box<[u32; 256]>>; 256],
+    /// The pairs that occur, so that they need not be looked for.
+    pairs: Vec<(u8, u8)>,
 }
 
 impl Counter {
     pub(super) const fn new() -> Self {
-        Self { rows: [const { None }; 256] }
+        Self { rows: [const { None }; 256], pairs: Vec::new() }
     }
 
     /// Counts two pieces of equal length.
     pub(super) fn add(&mut self, truth: &[u8], pseudo: &[u8]) {
         runs([truth, pseudo]).for_each(|run| {
-            let row = self.rows[usize::from(truth[run.start])].get_or_insert_with(|| Box::new([0; 256]));
-            row[usize::from(pseudo[run.start])] += run.len() as u32;
+            let (t, p) = (truth[run.start], pseudo[run.start]);
+            let count = &mut self.rows[usize::from(t)].get_or_insert_with(|| Box::new([0; 256]))[usize::from(p)];
+            if *count == 0 {
+                self.pairs.push((t, p));
+            }
+            *count += run.len() as u32;
         });
     }
 
-    pub(super) fn confusion(self) -> Confusion {
-        let mut counts = Vec::new();
-        for (t, row) in (0..=u8::MAX).zip(&self.rows) {
-            let pairs = row.iter().flat_map(|row| (0..=u8::MAX).zip(row.as_slice()));
-            counts.extend(pairs.filter(|&(_, &n)| n > 0).map(|(p, &n)| (t, p, n.into())));
-        }
-        Confusion { counts }
+    pub(super) fn confusion(mut self) -> Confusion {
+        self.pairs.sort_unstable();
+        let count = |t: u8, p: u8| self.rows[usize::from(t)].as_ref().map_or(0, |row| row[usize::from(p)]);
+        Confusion { counts: self.pairs.iter().map(|&(t, p)| (t, p, count(t, p).into())).collect() }
     }
 }
 
