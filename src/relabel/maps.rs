@@ -49,6 +49,23 @@ impl MapOptions {
             confidence: None,
         }
     }
+
+    /// Lists the folders.
+    ///
+    /// # Errors
+    /// Folders that cannot be read.
+    pub fn files(&self) -> Result<MapFiles, SourceError> {
+        let maps = walk::files(&self.root)?;
+        let confidences = self.confidence.as_ref().map_or_else(|| Ok(Vec::new()), |(root, _)| walk::files(root))?;
+        Ok(MapFiles { maps, confidences })
+    }
+}
+
+/// The files below the folders of the maps and of the confidences.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MapFiles {
+    maps: Vec<String>,
+    confidences: Vec<String>,
 }
 
 /// What to do with samples that have no map.
@@ -79,16 +96,18 @@ const PSEUDO: &str = "pseudo";
 const CONFIDENCE: &str = "pseudo_confidence";
 
 impl<'a> Maps<'a> {
-    /// Finds the map of every sample, and looks at a few of them for signs of a wrong base or of mirrored maps.
+    /// Finds the map of every sample among the `files` of the options, and looks at a few of them for signs of a wrong base or
+    /// of mirrored maps.
     ///
     /// # Errors
-    /// Folders that cannot be read, two maps for a sample, samples without a map, a base that is needed and not given
-    /// or that the maps disprove.
-    pub fn plan(parent: &'a Set, options: MapOptions) -> Result<Self, SourceError> {
+    /// Two maps for a sample, samples without a map, a base that is needed and not given or that the maps
+    /// disprove.
+    pub fn plan(parent: &'a Set, options: MapOptions, files: MapFiles) -> Result<Self, SourceError> {
         let records = parent.records();
-        let (files, n_unused) = options.join.files("--pseudo", &walk::files(&options.root)?, records)?;
+        let MapFiles { maps, confidences } = files;
+        let (files, n_unused) = options.join.files("--pseudo", &maps, records)?;
         let confidences = match &options.confidence {
-            Some((root, join)) => join.files("--confidence", &walk::files(root)?, records)?.0,
+            Some((_, join)) => join.files("--confidence", &confidences, records)?.0,
             None => vec![None; records.len()],
         };
         let incomplete =

@@ -22,7 +22,7 @@ use crate::source::Header;
 
 pub use folder::{RemapFolderError, RemappedFolder, remap_folder};
 pub use join::{Join, JoinBy};
-pub use maps::{MapOptions, Maps, MissingMaps};
+pub use maps::{MapFiles, MapOptions, Maps, MissingMaps};
 pub use merging::{Merging, merge_report};
 pub use remapping::Remapping;
 #[cfg(feature = "teacher")]

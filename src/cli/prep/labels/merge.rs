@@ -145,8 +145,10 @@ impl RuleArgs {
 
 impl Args {
     pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
-        let set = Set::open(&self.set)?;
-        let maps = Maps::plan(&set, self.maps.options()?)?;
+        let options = self.maps.options()?;
+        let (set, files) = rayon::join(|| Set::open(&self.set), || options.files());
+        let set = set?;
+        let maps = Maps::plan(&set, options, files?)?;
         for warning in maps.warnings() {
             output.say(format_args!("warning: {warning}"));
         }
