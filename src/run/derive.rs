@@ -53,8 +53,8 @@ pub enum DeriveError {
     Options(String),
 }
 
-/// Makes the set `out`, or what is still missing of it. How depth is stored and the shards are those of the parent,
-/// whatever `options` say.
+/// Makes the set `out`, or what is still missing of it, and gives the set when it is complete. How depth is stored and the
+/// shards are those of the parent, whatever `options` say.
 ///
 /// # Errors
 /// The output cannot be written, holds something else or is the parent; options that the input disproves; under
@@ -64,7 +64,7 @@ pub fn derive(
     out: &Path,
     options: &RunOptions,
     progress: &dyn Progress,
-) -> Result<Outcome, RunError> {
+) -> Result<(Outcome, Option<Set>), RunError> {
     let parent = resolved(derivation.parent().root());
     let place = resolved(out);
     if place.starts_with(&parent) || parent.starts_with(&place) {

@@ -2,9 +2,9 @@ use std::path::{Path, PathBuf};
 
 use super::ordered::AHEAD;
 use super::shared::Shared;
-use super::workspace::{Finished, Made, Workspace};
+use super::workspace::{Finished, FinishedShard, Made, Workspace};
 use super::{Outcome, Progress, RunError, RunOptions, in_order_with};
-use crate::shard::{Array, Record, ShardWriter, Spec};
+use crate::shard::{Array, Record, Set, ShardWriter, Spec, write_records};
 
 /// A finished row: what is said of it, and its chunk of each array (no chunks when it is quarantined).
 pub(super) type Row = (Record, Vec<Option<Vec<u8>>>);
@@ -28,19 +28,19 @@ pub(super) trait Rows: Sync {
     fn make<'s>(&'s self, state: &mut Self::State<'s>, row: usize) -> Result<Row, RunError>;
 }
 
-/// Makes the set `out`, or what is still missing of it.
+/// Makes the set `out`, or what is still missing of it. Gives the set when it is complete.
 pub(super) fn execute<R: Rows>(
     rows: &R,
     spec: &Spec,
     out: &Path,
     options: &RunOptions,
     progress: &dyn Progress,
-) -> Result<Outcome, RunError> {
+) -> Result<(Outcome, Option<Set>), RunError> {
     let workspace = Workspace::prepare(out, spec, options.force)?;
     let pending: Vec<usize> =
         (0..spec.n_shards()).filter(|&s| options.part.has(s) && !workspace.is_made(spec, s)).collect();
     if workspace.is_complete()? {
-        return workspace.outcome(spec, options.part, Made::default());
+        return workspace.completed(options.part, Made::default());
     }
     let (made, finished) = make_shards(rows, spec, &workspace, &pending, options, progress)?;
     workspace.finish(spec, options.part, made, finished)
@@ -57,40 +57,54 @@ fn make_shards<R: Rows>(
     let rows: Vec<usize> = shards.iter().flat_map(|&s| spec.rows(s)).collect();
     let responsible = (0..spec.n_shards()).filter(|&s| options.part.has(s)).map(|s| spec.rows(s).len()).sum::<usize>();
     progress.begin(responsible, responsible - rows.len());
-    let mut open: Option<(ShardWriter, Vec<Record>)> = None;
+    let mut open: Option<(ShardWriter, FinishedShard)> = None;
     let mut made = Made { n_rows: rows.len(), ..Made::default() };
     let mut finished = Finished::new();
-    let consume = |row: usize, result: Result<Row, RunError>| {
-        let (record, chunks) = result?;
+    let consume = |row: usize, result: Result<(Row, Vec<u8>), RunError>| {
+        let ((record, chunks), line) = result?;
         if options.strict
             && let Some(fault) = record.quarantined
         {
             return Err(RunError::Strict { key: record.entry.key, row, fault: Box::new(fault) });
         }
         let shard = row / spec.samples_per_shard;
-        let (mut writer, mut records) = match open.take() {
+        let (mut writer, mut finished_rows) = match open.take() {
             Some(open) => open,
-            None => (workspace.begin_shard(spec, source.arrays(), shard)?, Vec::new()),
+            None => (workspace.begin_shard(spec, source.arrays(), shard)?, FinishedShard::default()),
         };
         writer.push(&chunks).map_err(RunError::io)?;
-        records.push(record);
+        finished_rows.records.push(record);
+        finished_rows.lines.extend(line);
         progress.advance();
         if row + 1 == spec.rows(shard).end {
             made.bytes += writer.finish().map_err(RunError::io)?;
             if let Some(shared) = source.shared() {
-                made = made.plus(shared.bring(workspace, spec, shard, &records)?);
+                made = made.plus(shared.bring(workspace, spec, shard, &finished_rows.records)?);
             }
-            workspace.journal(shard, &records)?;
-            finished.insert(shard, records);
+            workspace.journal(shard, &finished_rows.lines)?;
+            finished.insert(shard, finished_rows);
         } else {
-            open = Some((writer, records));
+            open = Some((writer, finished_rows));
         }
         Ok(())
     };
     let ahead = rows_ahead(source.arrays());
-    in_order_with(options.threads, ahead, &rows, || source.state(), |state, row| source.make(state, row), consume)?;
+    in_order_with(
+        options.threads,
+        ahead,
+        &rows,
+        || source.state(),
+        |state, row| said(source.make(state, row)?),
+        consume,
+    )?;
     progress.finish();
     Ok((made, finished))
+}
+
+/// A row and its line of `samples.jsonl`, which is written where the row is made.
+fn said(row: Row) -> Result<(Row, Vec<u8>), RunError> {
+    let line = write_records(std::slice::from_ref(&row.0)).map_err(|e| RunError::Plan(e.to_string()))?;
+    Ok((row, line))
 }
 
 /// Finished rows a thread may be ahead of the one that is written: while a shard is brought to the disk the others go on, and

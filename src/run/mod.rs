@@ -195,7 +195,7 @@ pub fn convert(
 ) -> Result<Outcome, RunError> {
     let spec = specify(source, options)?;
     let rows = Converting { source, arrays: spec.arrays() };
-    execute(&rows, &spec, out, options, progress)
+    execute(&rows, &spec, out, options, progress).map(|(outcome, _)| outcome)
 }
 
 /// The rows of a source, every array made from them.

@@ -35,8 +35,16 @@ impl Made {
     }
 }
 
-/// The records of finished shards, by shard.
-pub(super) type Finished = BTreeMap<usize, Vec<Record>>;
+/// What is said of the rows of a finished shard.
+#[derive(Debug, Default)]
+pub(super) struct FinishedShard {
+    pub(super) records: Vec<Record>,
+    /// The same as lines of `samples.jsonl`.
+    pub(super) lines: Vec<u8>,
+}
+
+/// By shard.
+pub(super) type Finished = BTreeMap<usize, FinishedShard>;
 
 /// The folder of a set while it is made: `zarr.json` with `complete: false`, finished shards, and below `.run` one
 /// journal file a finished shard (the lines of `samples.jsonl` for its rows) beside what is being written.
@@ -115,52 +123,57 @@ impl Workspace {
 
     /// Notes that a shard is finished. Comes after its files are on the disk and have their names. The note itself is
     /// not waited for: one that a power failure has torn counts as none.
-    pub(super) fn journal(&self, shard: usize, records: &[Record]) -> Result<(), RunError> {
+    pub(super) fn journal(&self, shard: usize, lines: &[u8]) -> Result<(), RunError> {
         let path = self.journal_path(shard);
-        let lines = write_records(records).map_err(|e| RunError::Plan(e.to_string()))?;
-        write_whole(&self.root.join(SCRATCH), &path, &lines).map_err(|e| RunError::io((path, e)))
+        write_whole(&self.root.join(SCRATCH), &path, lines).map_err(|e| RunError::io((path, e)))
     }
 
-    fn read_journal(&self, spec: &Spec, shard: usize) -> Result<Vec<Record>, String> {
+    fn read_journal(&self, spec: &Spec, shard: usize) -> Result<FinishedShard, String> {
         let rows = spec.rows(shard);
         let bytes = read_bounded(&self.journal_path(shard), MAX_JOURNAL).map_err(|e| e.to_string())?;
         let records = read_records(&bytes, rows.start)?;
-        if records.len() == rows.len() { Ok(records) } else { Err("too few lines".into()) }
+        if records.len() != rows.len() {
+            return Err("too few lines".into());
+        }
+        // Written anew: a torn journal may lack the end of its last line only.
+        Ok(FinishedShard { lines: write_records(&records).map_err(|e| e.to_string())?, records })
     }
 
     /// Completes the set when no shard is missing, and says what is there now, seen from one part. `finished` are the
-    /// records of the shards that this run has made; those of the others are in their journals.
+    /// shards that this run has made; the others are in their journals. The set is given when it is complete.
     pub(super) fn finish(
         &self,
         spec: &Spec,
         part: Part,
         made: Made,
         mut finished: Finished,
-    ) -> Result<Outcome, RunError> {
+    ) -> Result<(Outcome, Option<Set>), RunError> {
         for shard in 0..spec.n_shards() {
             if !finished.contains_key(&shard)
-                && let Ok(records) = self.read_journal(spec, shard)
+                && let Ok(said) = self.read_journal(spec, shard)
             {
-                finished.insert(shard, records);
+                finished.insert(shard, said);
             }
         }
         let n_missing = spec.n_shards() - finished.len();
-        let records: Vec<Record> = finished.into_values().flatten().collect();
+        let lines = finished.values().map(|shard| shard.lines.as_slice()).collect::<Vec<_>>().concat();
+        let records: Vec<Record> = finished.into_values().flat_map(|shard| shard.records).collect();
         if n_missing == 0 {
             let fingerprint = fingerprint(&records);
-            self.complete(spec, &records, &fingerprint)?;
-            return Ok(outcome(spec, part, made, &records, Ok(fingerprint)));
+            self.complete(spec, &lines, &fingerprint)?;
+            let set = Set::new(self.root.clone(), spec.clone(), fingerprint, records);
+            return Ok((outcome_of(&set, part, made), Some(set)));
         }
         // Journals vanish when another part completes the set.
         if self.is_complete()? {
-            return self.outcome(spec, part, made);
+            return self.completed(part, made);
         }
-        Ok(outcome(spec, part, made, &records, Err(n_missing)))
+        Ok((outcome(spec, part, made, &records, Err(n_missing)), None))
     }
 
     /// Several parts may do so at once: they write equal bytes.
-    fn complete(&self, spec: &Spec, records: &[Record], fingerprint: &str) -> Result<(), RunError> {
-        let result = self.write_end(spec, records, fingerprint);
+    fn complete(&self, spec: &Spec, lines: &[u8], fingerprint: &str) -> Result<(), RunError> {
+        let result = self.write_end(spec, lines, fingerprint);
         // The part that was faster removes the scratch folder under the hands of the slower one.
         match result {
             Err(_) if self.is_complete().is_ok_and(|complete| complete) => Ok(()),
@@ -168,10 +181,9 @@ impl Workspace {
         }
     }
 
-    fn write_end(&self, spec: &Spec, records: &[Record], fingerprint: &str) -> Result<(), RunError> {
-        let lines = write_records(records).map_err(|e| RunError::Plan(e.to_string()))?;
+    fn write_end(&self, spec: &Spec, lines: &[u8], fingerprint: &str) -> Result<(), RunError> {
         let path = self.root.join(RECORDS);
-        write_whole(&self.root.join(SCRATCH), &path, &lines).map_err(|e| RunError::io((path, e)))?;
+        write_whole(&self.root.join(SCRATCH), &path, lines).map_err(|e| RunError::io((path, e)))?;
         self.sync_metadata(spec).map_err(|e| RunError::io((self.root.clone(), e)))?;
         write_json(&self.root, "zarr.json", &spec.group_metadata(Some(fingerprint)), write_through)?;
         remove_folder(&self.root.join(SCRATCH))
@@ -184,10 +196,10 @@ impl Workspace {
         sync(&files)
     }
 
-    /// The complete set, seen from one part.
-    pub(super) fn outcome(&self, spec: &Spec, part: Part, made: Made) -> Result<Outcome, RunError> {
+    /// The set that is complete already, and what there is, seen from one part.
+    pub(super) fn completed(&self, part: Part, made: Made) -> Result<(Outcome, Option<Set>), RunError> {
         let set = Set::open(&self.root)?;
-        Ok(outcome(spec, part, made, set.records(), Ok(set.fingerprint().to_owned())))
+        Ok((outcome_of(&set, part, made), Some(set)))
     }
 }
 
@@ -210,6 +222,10 @@ fn outcome(spec: &Spec, part: Part, made: Made, records: &[Record], complete: Re
         n_shards_missing: complete.as_ref().err().copied().unwrap_or_default(),
         fingerprint: complete.ok(),
     }
+}
+
+fn outcome_of(set: &Set, part: Part, made: Made) -> Outcome {
+    outcome(set.spec(), part, made, set.records(), Ok(set.fingerprint().to_owned()))
 }
 
 /// Makes the folder and its first `zarr.json`.

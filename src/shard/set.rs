@@ -122,9 +122,8 @@ impl Set {
         let root = root.into();
         let Attributes { spec, fingerprint, .. } = read_attributes(&root)?;
         let Some(fingerprint) = fingerprint else { return Err(SetError::Incomplete { path: root }) };
-        let arrays = spec.arrays();
-        for array in &arrays {
-            check_array(&root, array, &spec)?;
+        for array in spec.arrays() {
+            check_array(&root, &array, &spec)?;
         }
         let path = root.join("samples.jsonl");
         let bytes = read_bounded(&path, MAX_RECORDS).map_err(|source| SetError::Io { path: path.clone(), source })?;
@@ -137,8 +136,14 @@ impl Set {
         if found != fingerprint {
             return Err(format(format!("the hashes give {found}, zarr.json says {fingerprint}")));
         }
+        Ok(Self::new(root, spec, fingerprint, records))
+    }
+
+    /// A complete set that has just been written.
+    pub(crate) fn new(root: PathBuf, spec: Spec, fingerprint: String, records: Vec<Record>) -> Self {
+        let arrays = spec.arrays();
         let shards = arrays.iter().map(|_| (0..spec.n_shards()).map(|_| OnceLock::new()).collect()).collect();
-        Ok(Self { root, spec, fingerprint, arrays, records, shards })
+        Self { root, spec, fingerprint, arrays, records, shards }
     }
 
     /// The folder.

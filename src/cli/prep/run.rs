@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::{Output, bytes};
 use crate::run::{Derivation, Estimate, Outcome, Part, RunOptions, convert, derive, estimate, estimate_derived};
-use crate::shard::DepthEncoding;
+use crate::shard::{DepthEncoding, Set};
 use crate::source::{Header, Source};
 
 /// Options of every command that makes a set from the samples of another or of a data set.
@@ -67,6 +67,14 @@ pub(super) fn fraction(text: &str) -> Result<f64, String> {
     value.ok_or_else(|| format!("expected a number or a fraction such as 1/256, found {text:?}"))
 }
 
+/// A set that was made from another one.
+pub(super) struct Derived {
+    pub(super) out: PathBuf,
+    pub(super) outcome: Outcome,
+    /// When it is complete.
+    pub(super) set: Option<Set>,
+}
+
 impl MakeArgs {
     /// The folder that was named, for commands that make something else than a set.
     pub(super) fn folder(&self, missing: &str) -> Result<&Path> {
@@ -99,15 +107,15 @@ impl MakeArgs {
         name: &str,
         verb: &'static str,
         output: &Output,
-    ) -> Result<Option<(PathBuf, Outcome)>> {
+    ) -> Result<Option<Derived>> {
         let (options, out) = (self.options(output)?, self.out(Path::new("shards").join(name)));
         if self.dry_run {
             tell_estimate(&estimate_derived(derivation, &options)?, &out, output)?;
             return Ok(None);
         }
         say_plan(derivation.header(), derivation.entries().len(), &options, &out, output);
-        let outcome = derive(derivation, &out, &options, &output.bar(verb))?;
-        Ok(Some((out, outcome)))
+        let (outcome, set) = derive(derivation, &out, &options, &output.bar(verb))?;
+        Ok(Some(Derived { out, outcome, set }))
     }
 }
 

@@ -138,8 +138,8 @@ impl RuleArgs {
         };
         let merging = Merging::new(parent, pseudo, Merge::new(self.prefer, overrides), self.min_confidence)?;
         let name = format!("{}-labels", set_name(parent.root()));
-        let Some((out, outcome)) = make.derive(&merging, &name, "merging", output)? else { return Ok(Exit::Done) };
-        tell(&out, &outcome, drawn, output)
+        let Some(derived) = make.derive(&merging, &name, "merging", output)? else { return Ok(Exit::Done) };
+        tell(&derived, drawn, output)
     }
 }
 

@@ -6,7 +6,7 @@ use super::container::ContainerArgs;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::cli::prep::picture::set_name;
-use crate::cli::prep::run::{MakeArgs, told_outcome};
+use crate::cli::prep::run::{Derived, MakeArgs, told_outcome};
 use crate::label::{LabelSpace, Remap};
 use crate::relabel::{Remapping, remap_folder};
 use crate::shard::Set;
@@ -52,7 +52,7 @@ impl Args {
         };
         let remapping = Remapping::new(&set, remap)?;
         let name = format!("{}-{}", set_name(set.root()), self.to);
-        let Some((out, outcome)) = self.make.derive(&remapping, &name, "remapping", output)? else {
+        let Some(Derived { out, outcome, .. }) = self.make.derive(&remapping, &name, "remapping", output)? else {
             return Ok(Exit::Done);
         };
         output.result(told_outcome(&outcome, &out, output), &outcome)?;

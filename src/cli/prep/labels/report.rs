@@ -6,9 +6,8 @@ use serde_json::json;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::prep::picture::{ending, named, save, title};
-use crate::cli::prep::run::told_outcome;
+use crate::cli::prep::run::{Derived, told_outcome};
 use crate::relabel::merge_report;
-use crate::run::Outcome;
 use crate::shard::{Set, find_sets};
 use crate::view::heat_map;
 
@@ -65,16 +64,16 @@ impl Args {
 }
 
 /// Tells the outcome of merging, with the report when the set is complete.
-pub(super) fn tell(out: &Path, outcome: &Outcome, drawn: Option<Drawn<'_>>, output: &Output) -> Result<Exit> {
+pub(super) fn tell(derived: &Derived, drawn: Option<Drawn<'_>>, output: &Output) -> Result<Exit> {
+    let Derived { out, outcome, set } = derived;
     let mut text = told_outcome(outcome, out, output);
     let mut value = json!(outcome);
-    if outcome.fingerprint.is_some() {
-        let set = Set::open(out)?;
-        let (report, _) = merge_report(&set)?;
+    if let Some(set) = set {
+        let (report, _) = merge_report(set)?;
         text += &format!("\n{report}");
         value["report"] = json!(report);
         if let Some(drawn) = drawn {
-            let file = drawn.draw(&set, 1)?;
+            let file = drawn.draw(set, 1)?;
             output.say(format!("wrote {}", file.display()));
             value["heat_map"] = json!(file);
         }
