@@ -2,16 +2,17 @@
 # Proves on a machine with a GPU what cannot be proven without one, in one command and in the folder that scripts/cuda-build.sh
 # made (after install.sh):
 #
-#   ./gpu-check.sh [--device cuda:0] [--golden FOLDER] [--train SET --val SET] [--torch PYTHON] [--quick] [OUT]
+#   ./gpu-check.sh [--device cuda:0] [--golden FOLDER] [--train SET --val SET] [--torch PYTHON] [--parts PARTS]
+#       [--quick] [OUT]
 #
 # OUT (usual: gpu-check) gets a log of each part and summary.txt. Golden values are checked when --golden names their folder,
 # runs are compared when --train and --val name sets: 200 steps on both devices, a run that changes device twice, seconds a step
 # and memory of dss-tiny and dss-base, and dss-tiny trained with and without NearFarMix. --torch names a Python with PyTorch: the
-# same networks are timed there too, in float32 and in TF32. --quick shrinks everything, to try the
-# script itself (also with --device cpu).
+# same networks are timed there too, in float32 and in TF32. --parts "doctor golden steps times train" does some of these only.
+# --quick shrinks everything, to try the script itself (also with --device cpu).
 set -uo pipefail
 
-device=cuda:0 golden='' train='' val='' torch='' quick='' out=gpu-check
+device=cuda:0 golden='' train='' val='' torch='' quick='' parts='doctor golden steps times train' out=gpu-check
 while [ $# -gt 0 ]; do
     case "$1" in
     --device) device=$2 && shift 2 ;;
@@ -19,6 +20,7 @@ while [ $# -gt 0 ]; do
     --train) train=$(realpath "$2") && shift 2 ;;
     --val) val=$(realpath "$2") && shift 2 ;;
     --torch) torch=$2 && shift 2 ;;
+    --parts) parts=$2 && shift 2 ;;
     --quick) quick=1 && shift ;;
     -*) echo "unknown option $1; see the head of $0" >&2 && exit 2 ;;
     *) out=$1 && shift ;;
@@ -26,12 +28,15 @@ while [ $# -gt 0 ]; do
 done
 here=$(cd "$(dirname "$0")" && pwd)
 sdtrain=${SDTRAIN:-$here/sdtrain}
-pytorch=$here/pytorch
-[ -d "$pytorch" ] || pytorch=$here/../benches/pytorch
+pytorch=$here/pytorch step_times=$here/step_times.py
+[ -d "$pytorch" ] || pytorch=$here/../benches/pytorch step_times=$here/../benches/python/step_times.py
 mkdir -p "$out"
 cd "$out" || exit 3
 : >summary.txt
 failed=0
+
+# asked PART: whether this part was asked for.
+asked() { [[ " $parts " == *" $1 "* ]]; }
 
 say() { echo "$*" | tee -a summary.txt; }
 
@@ -78,33 +83,38 @@ stopped() {
     [ $? -le 1 ]
 }
 
-part doctor "$sdtrain" doctor --device "$device"
-if [ -n "$golden" ] && [ -x "$here/golden" ]; then
+asked doctor && part doctor "$sdtrain" doctor --device "$device"
+if asked golden && [ -n "$golden" ] && [ -x "$here/golden" ]; then
     part golden env SEMDEPTH_GOLDEN="$golden" SEMDEPTH_DEVICE="$device" "$here/golden" --test-threads 1
 fi
 
-if [ -n "$train" ] && [ -n "$val" ]; then
-    size=192x256 steps=200 batches='1 4 8' big=480x640 models='dss-tiny dss-base' timed=20 long=2000
-    [ -n "$quick" ] && size=64x96 steps=12 batches='1 2' big=64x96 models=dss-nano timed=3 long=4
+size=192x256 steps=200 batches='1 4 8' big=480x640 models='dss-tiny dss-base' timed=12 long=2000
+[ -n "$quick" ] && size=64x96 steps=12 batches='1 2' big=64x96 models=dss-nano timed=6 long=4
+
+if asked steps && [ -n "$train" ] && [ -n "$val" ]; then
     nano=("$train" --val "$val" --model dss-nano --size $size --steps $steps --warmup 10 --seed 1 --quiet)
     part cpu-steps "$sdtrain" "${nano[@]}" --device cpu --out runs/cpu
     part gpu-steps "$sdtrain" "${nano[@]}" --device "$device" --out runs/gpu
     part same-losses compare runs/gpu runs/cpu 0.01
+    say "        $(tail -n 1 same-losses.log)"
     # Begun on the CPU, continued on the GPU, finished on the CPU.
     part begun-on-cpu stopped cpu runs/moved $((steps / 3)) "${nano[@]}"
     part continued-on-gpu stopped "$device" runs/moved $((2 * steps / 3)) "${nano[@]}"
     part finished-on-cpu "$sdtrain" "${nano[@]}" --device cpu --out runs/moved
     part same-losses-when-moved compare runs/moved runs/cpu 0.01
+    say "        $(tail -n 1 same-losses-when-moved.log)"
+fi
 
+if asked times && [ -n "$train" ]; then
     for model in $models; do
         for batch in $batches; do
             name=time-$model-$batch
-            (while sleep 0.5; do nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits; done >"$name.memory" 2>/dev/null) &
+            (while sleep 0.3; do nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits; done >"$name.memory" 2>/dev/null) &
             watch=$!
-            part "$name" "$sdtrain" "$train" --val "$val" --model "$model" --size $big --batch "$batch" --steps $timed \
-                --device "$device" --out "runs/$name"
+            part "$name" python3 "$step_times" "runs/$name" "$sdtrain" "$train" --model "$model" --size $big --batch "$batch" \
+                --steps $timed --quiet --device "$device" --out "runs/$name"
             kill $watch
-            say "        $(grep -o 'step .*samples/s' "$name.log" | tail -n 1), $(sort -n "$name.memory" | tail -n 1) MiB used"
+            say "        $(tail -n 1 "$name.log"), $(sort -n "$name.memory" | tail -n 1) MiB used"
             [ -n "$torch" ] || continue
             for precision in '' tf32; do
                 name=torch-$model-$batch${precision:+-$precision}
@@ -113,7 +123,9 @@ if [ -n "$train" ] && [ -n "$val" ]; then
             done
         done
     done
+fi
 
+if asked train && [ -n "$train" ] && [ -n "$val" ]; then
     for mix in none nearfarmix=0.5; do
         name=trained-$mix
         arguments=()

@@ -7,6 +7,7 @@ from torch import nn
 SIZES = {  # stem, widths, blocks, head size, channels, pairs of layers in an exchange
     "dss-nano": (16, (16, 32, 64, 128), (1, 1, 2, 1), 16, 32, 1),
     "dss-tiny": (64, (64, 128, 256, 512), (2, 2, 5, 2), 32, 128, 2),
+    "dss-base": (64, (96, 192, 384, 768), (2, 6, 14, 2), 32, 128, 2),
 }
 gelu = nn.GELU(approximate="tanh")
 

@@ -1,0 +1,71 @@
+// What a program that uses CUDA does on the GPU: kernels, copies, memsets and, unless PROF_NO_CALLS is set, calls of the driver, each with how
+// often, nanoseconds and bytes, as lines of PROF_OUT. CUPTI's activity records tell it, and the driver loads this library:
+//
+//   newest() { grep -ohE "CUpti_Activity$1[0-9]+\b" "$CUDA/include/cupti_activity.h" | sort -uV | tail -n 1; }
+//   gcc -shared -fPIC -O2 -DKERNEL=$(newest Kernel) -DMEMCPY=$(newest Memcpy) -DMEMSET=$(newest Memset) -I"$CUDA/include" \
+//       -o activity.so benches/cuda/activity.c -L"$CUDA/lib" -lcupti
+//   CUDA_INJECTION64_PATH=$PWD/activity.so PROF_OUT=9.txt sdtrain ... --steps 9
+//
+// by_step.py takes two such files.
+#define _GNU_SOURCE
+#include <cupti.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <stdint.h>
+#include <pthread.h>
+#define N 65536
+static struct { char *name; uint64_t n, ns, bytes; } table[N];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void add(const char *kind, const char *name, uint64_t ns, uint64_t bytes) {
+    char key[512];
+    snprintf(key, sizeof key, "%s %s", kind, name ? name : "?");
+    uint64_t h = 1469598103934665603ULL;
+    for (char *c = key; *c; c++) h = (h ^ (unsigned char)*c) * 1099511628211ULL;
+    size_t i = h % N;
+    while (table[i].name && strcmp(table[i].name, key)) i = (i + 1) % N;
+    if (!table[i].name) table[i].name = strdup(key);
+    table[i].n++, table[i].ns += ns, table[i].bytes += bytes;
+}
+static void CUPTIAPI ask(uint8_t **b, size_t *s, size_t *n) { *s = 16 << 20; *b = aligned_alloc(64, *s); *n = 0; }
+static void CUPTIAPI done(CUcontext c, uint32_t st, uint8_t *b, size_t s, size_t valid) {
+    CUpti_Activity *r = NULL;
+    pthread_mutex_lock(&lock);
+    while (cuptiActivityGetNextRecord(b, valid, &r) == CUPTI_SUCCESS) {
+        if (r->kind == CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL || r->kind == CUPTI_ACTIVITY_KIND_KERNEL) {
+            KERNEL *k = (void *)r;
+            add("kernel", k->name, k->end - k->start, 0);
+        } else if (r->kind == CUPTI_ACTIVITY_KIND_MEMCPY) {
+            MEMCPY *m = (void *)r;
+            const char *k = m->copyKind == 1 ? "HtoD" : m->copyKind == 2 ? "DtoH" : m->copyKind == 8 ? "DtoD" : "other";
+            add("copy", k, m->end - m->start, m->bytes);
+        } else if (r->kind == CUPTI_ACTIVITY_KIND_MEMSET) {
+            MEMSET *m = (void *)r;
+            add("set", "memset", m->end - m->start, m->bytes);
+        } else if (r->kind == CUPTI_ACTIVITY_KIND_DRIVER) {
+            CUpti_ActivityAPI *a = (void *)r;
+            const char *name = NULL;
+            cuptiGetCallbackName(CUPTI_CB_DOMAIN_DRIVER_API, a->cbid, &name);
+            add("call", name, a->end - a->start, 0);
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    free(b);
+}
+static void finish(void) {
+    cuptiActivityFlushAll(1);
+    const char *path = getenv("PROF_OUT");
+    FILE *f = fopen(path ? path : "prof.txt", "w");
+    for (size_t i = 0; i < N; i++)
+        if (table[i].name) fprintf(f, "%lu\t%lu\t%lu\t%s\n", table[i].n, table[i].ns, table[i].bytes, table[i].name);
+    fclose(f);
+}
+int InitializeInjection(void) {
+    cuptiActivityRegisterCallbacks(ask, done);
+    cuptiActivityEnable(CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL);
+    cuptiActivityEnable(CUPTI_ACTIVITY_KIND_MEMCPY);
+    cuptiActivityEnable(CUPTI_ACTIVITY_KIND_MEMSET);
+    if (!getenv("PROF_NO_CALLS")) cuptiActivityEnable(CUPTI_ACTIVITY_KIND_DRIVER);
+    atexit(finish);
+    return 1;
+}
