@@ -37,6 +37,9 @@ failed=0
 
 # asked PART: whether this part was asked for.
 asked() { [[ " $parts " == *" $1 "* ]]; }
+for name in $parts; do
+    [[ $name =~ ^(doctor|golden|steps|times|train)$ ]] || { echo "no part $name; see the head of $0" >&2 && exit 2; }
+done
 
 say() { echo "$*" | tee -a summary.txt; }
 
