@@ -76,6 +76,52 @@ pub fn cuda(number: usize) -> Result<Cuda, DeviceError> {
     Ok(device)
 }
 
+/// A GPU without room for what was asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the memory of the GPU is full; take a smaller --batch (with --accumulate a step still sees as many samples), \
+     a smaller --size or a smaller --model"
+)]
+pub struct OutOfMemory;
+
+/// Runs `f`. Where it runs out of a GPU's memory dfdx panics; here that becomes an error. Other panics go on.
+///
+/// # Errors
+///
+/// No more memory on the GPU. What `f` was working on is lost.
+pub fn within_memory<R>(f: impl FnOnce() -> R) -> Result<R, OutOfMemory> {
+    silence_out_of_memory();
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(|panic| {
+        if !message(panic.as_ref()).is_some_and(is_out_of_memory) {
+            std::panic::resume_unwind(panic);
+        }
+        OutOfMemory
+    })
+}
+
+/// Keeps the panics that [`within_memory`] turns into errors from being printed.
+fn silence_out_of_memory() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !message(info.payload()).is_some_and(is_out_of_memory) {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// What a panic says.
+pub fn message(panic: &(dyn std::any::Any + Send)) -> Option<&str> {
+    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied())
+}
+
+/// Whether it is of the driver's or the matrix library's word for it.
+fn is_out_of_memory(text: &str) -> bool {
+    text.contains("CUDA_ERROR_OUT_OF_MEMORY") || text.contains("CUBLAS_STATUS_ALLOC_FAILED")
+}
+
 /// Evaluates an expression, a `Result`, with a device bound to a name, whatever its type: the one that a [`DeviceName`] means.
 macro_rules! on_device {
     ($name:expr, |$device:ident| $body:expr) => {
@@ -99,6 +145,17 @@ pub(crate) use on_device;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_lack_of_memory_becomes_an_error() {
+        assert_eq!(within_memory(|| 3), Ok(3));
+        // The word of the driver, as dfdx's panics hold it, and as a plain text.
+        let full = "called `Result::unwrap()` on an `Err` value: Driver(DriverError(CUDA_ERROR_OUT_OF_MEMORY, ...))";
+        assert_eq!(within_memory(|| panic!("{full}")), Err::<(), _>(OutOfMemory));
+        assert_eq!(within_memory(|| panic!("CUDA_ERROR_OUT_OF_MEMORY")), Err::<(), _>(OutOfMemory));
+        let other = std::panic::catch_unwind(|| within_memory(|| panic!("another")));
+        assert_eq!(message(other.unwrap_err().as_ref()), Some("another"));
+    }
 
     #[test]
     fn devices_have_names() {

@@ -1,6 +1,7 @@
 // Device memory is memory of the processor. Fresh memory is all ones (no number, as floats), so what is read before it is written
 // shows. Copies have to stay within one allocation. With SEMDEPTH_STANDIN_GUARD=1 each allocation ends where a page that may not
 // be touched begins, and goes away when it is freed: a kernel that reads or writes past its end, or later, ends the program.
+// SEMDEPTH_STANDIN_MEMORY says of how many bytes the device has (usual: as many as the processor gives).
 #include "device.h"
 
 #include <csignal>
@@ -16,6 +17,8 @@ namespace {
 std::mutex lock;
 std::map<uintptr_t, size_t> live;
 const bool guarded = getenv("SEMDEPTH_STANDIN_GUARD") != nullptr;
+const size_t capacity = getenv("SEMDEPTH_STANDIN_MEMORY") ? strtoull(getenv("SEMDEPTH_STANDIN_MEMORY"), nullptr, 10) : SIZE_MAX;
+size_t used = 0;
 
 // Bytes of the pages that an allocation takes, the untouchable one left out.
 size_t pages(size_t bytes) {
@@ -50,11 +53,13 @@ Result allocate(uint64_t *at, size_t bytes) {
     count("memory: allocated", bytes);
     // dfdx asks for nothing each time it drops a tensor. Drivers with memory pools allow that (without, it is an error).
     if (bytes == 0) return SUCCESS;
+    std::lock_guard<std::mutex> guard(lock);
+    if (bytes > capacity - used) return wrong(OUT_OF_MEMORY, std::to_string(bytes) + " bytes do not fit");
     void *taken = guarded ? take_guarded(bytes) : aligned_alloc(256, (bytes + 255) / 256 * 256);
     if (!taken) return wrong(OUT_OF_MEMORY, "no memory for " + std::to_string(bytes) + " bytes");
     memset(taken, 0xFF, bytes);
     *at = reinterpret_cast<uintptr_t>(taken);
-    std::lock_guard<std::mutex> guard(lock);
+    used += bytes;
     if (guarded && live.empty()) signal(SIGSEGV, fault);
     live[*at] = bytes;
     count_allocation(static_cast<int64_t>(bytes));
@@ -67,6 +72,7 @@ Result release(uint64_t at) {
     auto found = live.find(at);
     if (found == live.end()) return wrong(INVALID_VALUE, "freed what is not allocated");
     count_allocation(-static_cast<int64_t>(found->second));
+    used -= found->second;
     give_back(at, found->second);
     live.erase(found);
     return SUCCESS;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::train::device::{DeviceName, on_device};
+use crate::train::device::{DeviceName, message, on_device};
 use crate::train::op::Backend;
 use crate::train::self_test::{Check, self_test};
 
@@ -46,11 +46,9 @@ fn line(check: &Check) -> String {
 /// The self-test; the tensor engine's panics, which is how it reports a kernel that cannot be built, become errors.
 fn tested<D: Backend<f32>>(device: &D) -> Result<Vec<Check>> {
     catch_unwind(AssertUnwindSafe(|| self_test(device))).map_err(|panic| {
-        let reason = panic.downcast_ref::<String>().cloned();
-        let reason = reason.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         anyhow::anyhow!(
             "the tensor engine gave up: {}; on a GPU this is mostly a missing header: run install.sh of the CUDA build",
-            reason.unwrap_or_default()
+            message(panic.as_ref()).unwrap_or_default()
         )
     })
 }

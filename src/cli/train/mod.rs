@@ -19,6 +19,7 @@ use clap::{Parser, Subcommand};
 use super::Common;
 use super::exit::Exit;
 use super::output::Output;
+use crate::train::device::within_memory;
 
 /// Trains depth + semantics networks on prepared sets, and evaluates them.
 #[derive(Debug, Parser)]
@@ -59,7 +60,11 @@ enum Command {
 /// Runs `sdtrain` on the arguments of this process.
 #[must_use]
 pub fn sdtrain() -> ExitCode {
-    super::run("sdtrain", |arguments: &Sdtrain| arguments.common, dispatch)
+    super::run(
+        "sdtrain",
+        |arguments: &Sdtrain| arguments.common,
+        |arguments, output| within_memory(|| dispatch(arguments, output)).map_err(Into::into).and_then(|done| done),
+    )
 }
 
 fn dispatch(arguments: Sdtrain, output: &Output) -> Result<Exit> {
