@@ -129,18 +129,18 @@ impl<R: Row> AdamW<R> {
 
     /// Clips `gradients` and updates the parameters of `store`, with the learning rates times `factor`. Returns the norm of the
     /// gradients before clipping.
-    pub fn update(&mut self, store: &Store<R::Number, R::Device>, gradients: &ByName<R>, factor: f64) -> f64 {
-        let norm = norm(gradients);
+    pub fn update(&mut self, store: &Store<R::Number, R::Device>, gradients: ByName<R>, factor: f64) -> f64 {
+        let norm = norm(&gradients);
         self.update_by(store, gradients, norm, factor);
         norm
     }
 
     /// [`update`](Self::update) with a norm that is known: finding it waits for the device.
-    pub fn update_by(&mut self, store: &Store<R::Number, R::Device>, gradients: &ByName<R>, norm: f64, factor: f64) {
+    pub fn update_by(&mut self, store: &Store<R::Number, R::Device>, mut gradients: ByName<R>, norm: f64, factor: f64) {
         let share = (self.config.clip / (norm + 1e-6)).min(1.0);
         self.step += 1;
         for entry in store.parameters() {
-            if let Some(gradient) = gradients.get(&entry.name) {
+            if let Some(gradient) = gradients.get_mut(&entry.name) {
                 let by = self.numbers(entry, share, factor);
                 let zeros = || Moments { m: gradient.zeros_like(), v: gradient.zeros_like() };
                 let Moments { m, v } = self.moments.entry(entry.name.clone()).or_insert_with(zeros);
@@ -154,9 +154,7 @@ impl<R: Row> AdamW<R> {
         let AdamWConfig { lr_encoder, lr, weight_decay, betas, eps, .. } = self.config;
         let lr = factor * if entry.name.starts_with("encoder.") { lr_encoder } else { lr };
         let decay = if entry.role == (Role::Parameter { decay: true }) { weight_decay } else { 0.0 };
-        let power = i32::try_from(self.step).unwrap_or(i32::MAX);
-        let corrections = (1.0 - betas.0.powi(power), (1.0 - betas.1.powi(power)).sqrt());
-        AdamStep { share, betas, corrections, eps, lr, keep: 1.0 - lr * decay }
+        AdamStep { share, betas, step: self.step, eps, lr, decay }
     }
 }
 
@@ -164,10 +162,10 @@ impl<R: Row> AdamW<R> {
 mod tests {
     use super::*;
     use crate::train::nn::Init;
-    use crate::train::op::Vector;
+    use crate::train::op::Held;
     use dfdx::tensor_ops::Device;
 
-    /// Where rows that are tensors are tested.
+    /// Where the rows of a device are tested.
     #[cfg(not(feature = "cuda"))]
     type Place = dfdx::tensor::Cpu;
     #[cfg(feature = "cuda")]
@@ -203,7 +201,7 @@ mod tests {
         let config = AdamWConfig { lr_encoder: 0.01, lr: 0.1, weight_decay: 0.5, ..AdamWConfig::default() };
         let mut optimiser = AdamW::new(config);
         for (a, b) in [(0.3, -0.2), (0.1, 0.4), (-0.2, 0.1)] {
-            optimiser.update(&store, &given(a, b), 1.0);
+            optimiser.update(&store, given(a, b), 1.0);
         }
         let entries = store.by_name();
         let expected = by_hand(1.0, &[0.3, 0.1, -0.2], 0.01, 0.0);
@@ -217,11 +215,11 @@ mod tests {
         let (a, b) = (store(), store());
         let big = given(30.0, -40.0);
         let length = norm(&big);
-        let returned = AdamW::new(AdamWConfig::default()).update(&a, &big, 1.0);
+        let returned = AdamW::new(AdamWConfig::default()).update(&a, big.clone(), 1.0);
         assert_eq!(returned, length);
         let mut small = ByName::new();
         accumulate(&mut small, big, 1.0 / (length + 1e-6));
-        AdamW::new(AdamWConfig { clip: f64::INFINITY, ..AdamWConfig::default() }).update(&b, &small, 1.0);
+        AdamW::new(AdamWConfig { clip: f64::INFINITY, ..AdamWConfig::default() }).update(&b, small, 1.0);
         for (a, b) in a.entries().iter().zip(b.entries()) {
             assert!(a.values().iter().zip(b.values()).all(|(a, b)| (a - b).abs() < 1e-7));
         }
@@ -231,7 +229,7 @@ mod tests {
     fn moments_of_another_network_are_refused() {
         let store = store();
         let mut optimiser = AdamW::new(AdamWConfig::default());
-        optimiser.update(&store, &given(0.1, 0.1), 1.0);
+        optimiser.update(&store, given(0.1, 0.1), 1.0);
         let mut moments = optimiser.moments().clone();
         let resume = |moments| AdamW::<Vec<f32>>::resume(AdamWConfig::default(), 1, moments, &store);
         assert!(resume(moments.clone()).is_ok_and(|o| o == optimiser));
@@ -254,7 +252,7 @@ mod tests {
             accumulate(&mut sum, rows(a, b), 0.25);
             accumulate(&mut sum, rows(b, a), 0.75);
             trace.extend(squares(&sum).into_values());
-            trace.push(optimiser.update(&store, &sum, factor));
+            trace.push(optimiser.update(&store, sum, factor));
             let saved = |m: &Moments<R>| Moments { m: m.m.values(), v: m.v.values() };
             let moments: BTreeMap<_, _> = optimiser.moments().iter().map(|(n, m)| (n.clone(), saved(m))).collect();
             trace.extend(moments.values().flat_map(|m| m.m.iter().chain(&m.v)).copied().map(f64::from));
@@ -265,11 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn tensors_and_vectors_take_the_same_steps() {
-        let (vectors, tensors) = (trace::<Vec<f32>>(), trace::<Vector<f32, Place>>());
-        assert_eq!((vectors.len(), tensors.len()), (4 * (2 + 1 + 8 + 4), vectors.len()));
-        for (i, (a, b)) in vectors.iter().zip(&tensors).enumerate() {
-            assert!((a - b).abs() <= 1e-6 * a.abs(), "number {i}: {a} and {b}");
+    fn both_kinds_of_rows_take_the_same_steps() {
+        let (vectors, held) = (trace::<Vec<f32>>(), trace::<Held<f32, Place>>());
+        assert_eq!((vectors.len(), held.len()), (4 * (2 + 1 + 8 + 4), vectors.len()));
+        for (i, (a, b)) in vectors.iter().zip(&held).enumerate() {
+            // dfdx takes 1 - 0.999 in f32, which is 1.3e-5 from 0.001; the correction at the start has the same factor.
+            assert!((a - b).abs() <= 2e-5 * a.abs(), "number {i}: {a} and {b}");
         }
     }
 }

@@ -151,7 +151,7 @@ impl<D: Backend<f32>> Trainer<D> {
         report.grad_norm = squares.values().sum::<f64>().sqrt();
         if report.is_finite() {
             statistics.iter().for_each(Running::apply);
-            self.optimiser.update_by(self.network.store(), &gradients, report.grad_norm, report.lr_factor);
+            self.optimiser.update_by(self.network.store(), gradients, report.grad_norm, report.lr_factor);
         }
         Ok(report)
     }

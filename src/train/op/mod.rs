@@ -48,7 +48,7 @@ pub use pointwise::{Function, PointwiseKernel, map};
 pub use pool::{Pool, PoolKernel, plane_means, pool2d};
 pub use record::gradient;
 pub use resize::{Line, Resize, ResizeKernel, resize2d};
-pub use row::{AdamStep, Row};
+pub use row::{AdamStep, Held, Row};
 pub use scalar::Scalar;
 
 use dfdx::shapes::Rank0;
@@ -112,6 +112,6 @@ mod cuda {
     where
         Self: Device<E>,
     {
-        type Row = Vector<E, Self>;
+        type Row = Held<E, Self>;
     }
 }
