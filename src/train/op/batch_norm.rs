@@ -1,13 +1,13 @@
 //! Normalisation of channels over the batch, with the activation that follows it.
 
-use dfdx::shapes::{Axes3, HasShape};
-use dfdx::tensor::{Cpu, Tape};
-use dfdx::tensor_ops::{BroadcastTo, Device, MeanTo};
+use dfdx::shapes::{Axes2, HasShape};
+use dfdx::tensor::{Cpu, Tape, Tensor};
+use dfdx::tensor_ops::{BroadcastTo, Device, MeanTo, ReshapeTo};
 use rayon::prelude::*;
 
 use super::buffer::{Buffer, unwritten};
 use super::pointwise::{self, Curve, Function, Gelu, Identity};
-use super::record::{flat, read, record, tensor, with};
+use super::record::{flat, planes, read, record, tensor, with};
 use super::sum::{sum, sum_of_pairs};
 use super::{Map, Scalar, Vector};
 use crate::wide::wide;
@@ -91,14 +91,14 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     affine: &Affine<E, D>,
 ) -> (Map<E, D>, Moments<E, D>) {
     let shape = *x.shape();
-    let mean = with(tape, x, |x| x.mean::<_, Axes3<0, 2, 3>>());
-    let centred = {
-        let wide = with(tape, &mean, |mean| -mean.broadcast_like::<_, Axes3<0, 2, 3>>(&shape));
-        with(tape, &wide, |wide| wide + x.clone())
-    };
-    let variance = with(tape, &centred, |x| x.square().mean::<_, Axes3<0, 2, 3>>());
+    let x = planes(tape, x);
+    let mean = with(tape, &x, |x| x.mean::<_, Axes2<0, 2>>());
+    let wide = mean.clone().broadcast_like::<_, Axes2<0, 2>>(x.shape());
+    let centred = with(tape, &x, |x| x - wide);
+    let squares = with(tape, &centred, Tensor::square);
+    let variance = with(tape, &squares, |x| x.mean::<_, Axes2<0, 2>>());
     let y = scaled(tape, &centred, affine, &variance);
-    (y, Moments { mean, variance })
+    (with(tape, &y, |y| y.reshape_like(&shape)), Moments { mean, variance })
 }
 
 fn by_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
@@ -107,23 +107,26 @@ fn by_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     affine: &Affine<E, D>,
     moments: &Moments<E, D>,
 ) -> Map<E, D> {
-    let mean = moments.mean.clone().broadcast_like::<_, Axes3<0, 2, 3>>(x.shape());
-    let centred = with(tape, x, |x| x - mean);
-    scaled(tape, &centred, affine, &moments.variance)
+    let shape = *x.shape();
+    let x = planes(tape, x);
+    let mean = moments.mean.clone().broadcast_like::<_, Axes2<0, 2>>(x.shape());
+    let centred = with(tape, &x, |x| x - mean);
+    let y = scaled(tape, &centred, affine, &moments.variance);
+    with(tape, &y, |y| y.reshape_like(&shape))
 }
 
 /// activation(centred / sqrt(variance + eps) weight + bias).
 fn scaled<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     tape: &mut T,
-    centred: &Map<E, D>,
+    centred: &Tensor<(usize, usize, usize), E, D>,
     affine: &Affine<E, D>,
     variance: &Vector<E, D>,
-) -> Map<E, D> {
+) -> Tensor<(usize, usize, usize), E, D> {
     let shape = *centred.shape();
-    let scale = with(tape, variance, |v| (v + E::of(affine.eps)).sqrt().recip());
+    let scale = with(tape, variance, |v| (v + E::of(affine.eps)).powf(-0.5));
     let scale = with(tape, affine.weight, |w| w * scale);
-    let scaled = with(tape, &scale, |s| s.broadcast_like::<_, Axes3<0, 2, 3>>(&shape) * centred.clone());
-    let y = with(tape, affine.bias, |b| b.broadcast_like::<_, Axes3<0, 2, 3>>(&shape) + scaled);
+    let scaled = with(tape, &scale, |s| s.broadcast_like::<_, Axes2<0, 2>>(&shape) * centred.clone());
+    let y = with(tape, affine.bias, |b| b.broadcast_like::<_, Axes2<0, 2>>(&shape) + scaled);
     pointwise::any_device(tape, &y, affine.activation)
 }
 

@@ -1,6 +1,6 @@
 //! Dense convolution.
 
-use dfdx::shapes::{Axes3, HasShape};
+use dfdx::shapes::{Axes2, HasShape};
 use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, TryMatMul};
 use faer::reborrow::ReborrowMut;
@@ -63,16 +63,20 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let ((b, c, _, _), (o, ..)) = (*x.shape(), *weight.shape());
     let taps = windows.kernel * windows.kernel;
     let shape = (b, o, windows.output.0, windows.output.1);
-    let y = with(tape, x, |x| {
-        let columns = (b, c * taps, windows.cells());
-        let columns =
-            if windows.pointwise() { x.reshape_like(&columns) } else { unfold(x, &windows).reshape_like(&columns) };
-        let weight = weight.retaped::<T>().reshape_like(&(o, c * taps));
-        repeated(weight, b).matmul(columns).reshape_like(&shape)
-    });
+    let planes = (b, o, windows.cells());
+    let rows = (b, c * taps, windows.cells());
+    let columns = if windows.pointwise() {
+        with(tape, x, |x| x.reshape_like(&rows))
+    } else {
+        unfold(tape, x, &windows).reshape_like(&rows)
+    };
+    let weight = with(tape, weight, |w| repeated(w.reshape_like(&(o, c * taps)), b));
+    let y = with(tape, &weight, |w| w.matmul(columns));
     match bias {
-        Some(bias) => with(tape, bias, |bias| bias.broadcast_like::<_, Axes3<0, 2, 3>>(&shape) + y),
-        None => y,
+        Some(bias) => {
+            with(tape, bias, |bias| (bias.broadcast_like::<_, Axes2<0, 2>>(&planes) + y).reshape_like(&shape))
+        }
+        None => with(tape, &y, |y| y.reshape_like(&shape)),
     }
 }
 

@@ -1,13 +1,13 @@
 //! Depthwise convolution: every channel has a kernel of its own.
 
-use dfdx::shapes::{Axes2, Axis, HasShape};
+use dfdx::shapes::HasShape;
 use dfdx::tensor::{Cpu, Tape};
-use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, SumTo};
+use dfdx::tensor_ops::{Device, ReshapeTo, TryMatMul};
 use rayon::prelude::*;
 
 use super::buffer::zeros;
 use super::padding::{Padding, Windows};
-use super::record::{flat, read, record, with};
+use super::record::{flat, read, record, repeated, with};
 use super::unfold::unfold;
 use super::{Map, Scalar};
 use crate::wide::wide;
@@ -50,13 +50,11 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     windows: Windows,
 ) -> Map<E, D> {
     let (b, c, _, _) = *x.shape();
-    let (taps, cells) = (windows.kernel * windows.kernel, windows.cells());
-    let full = (b, c, taps, cells);
-    with(tape, x, |x| {
-        let columns = unfold(x, &windows).reshape_like(&full);
-        let weight = weight.retaped::<T>().reshape_like(&(c, taps)).broadcast_like::<_, Axes2<0, 3>>(&full);
-        (columns * weight).sum::<_, Axis<2>>().reshape_like(&(b, c, windows.output.0, windows.output.1))
-    })
+    let taps = windows.kernel * windows.kernel;
+    let columns = unfold(tape, x, &windows);
+    let weight = with(tape, weight, |w| repeated(w.reshape_like(&(c, taps)), b).reshape_like(&(b * c, 1usize, taps)));
+    // One product of a row and a matrix for each plane: the products of the values would be as large as all columns.
+    with(tape, &weight, |w| w.matmul(columns).reshape_like(&(b, c, windows.output.0, windows.output.1)))
 }
 
 impl<E: Scalar> DepthwiseKernel<E> for Cpu

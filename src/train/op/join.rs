@@ -1,13 +1,13 @@
 //! Sums, joining of maps by channel, and factors for whole planes.
 
-use dfdx::shapes::{Axes2, Axis, HasShape, Shape};
+use dfdx::shapes::{Axis, HasShape, Shape};
 use dfdx::tensor::{Cpu, Tape, Tensor};
-use dfdx::tensor_ops::{BroadcastTo, Device, TryConcatAlong};
+use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, TryConcatAlong};
 use rayon::prelude::*;
 
 use super::buffer::unwritten;
 use super::pointwise::CHUNK;
-use super::record::{flat, read, record, with};
+use super::record::{flat, read, record, same, with};
 use super::sum::sum_of_pairs;
 use super::{Map, Matrix, Scalar};
 use crate::wide::wide;
@@ -95,9 +95,12 @@ mod any_device {
         a: &Tensor<S, E, D>,
         b: &Tensor<S, E, D>,
     ) -> Tensor<S, E, D> {
-        // Two sides of one identity panic in dfdx's backward pass; a copy has its own.
-        let b = with(tape, b, |b| b * E::ONE);
-        with(tape, a, |a| a + b)
+        if same(a, b) {
+            return with(tape, a, |a| a * E::of(2.0));
+        }
+        let shape = *a.shape();
+        let (a, b) = (flat(tape, a), flat(tape, b));
+        with(tape, &a, |a| (a + b).reshape_like(&shape))
     }
 
     pub(super) fn concat_channels<E: Scalar, D: Device<E>, T: Tape<E, D>>(
@@ -105,7 +108,8 @@ mod any_device {
         a: &Map<E, D>,
         b: &Map<E, D>,
     ) -> Map<E, D> {
-        let b = with(tape, b, |b| b * E::ONE);
+        let copy = same(a, b).then(|| with(tape, b, |b| b * E::ONE));
+        let b = copy.unwrap_or_else(|| b.clone());
         with(tape, a, |a| (a, b).concat_along(Axis::<1>))
     }
 
@@ -114,8 +118,12 @@ mod any_device {
         x: &Map<E, D>,
         factors: &Matrix<E, D>,
     ) -> Map<E, D> {
-        let shape = *x.shape();
-        with(tape, factors, |f| f.broadcast_like::<_, Axes2<2, 3>>(&shape) * x.clone())
+        let shape @ (b, c, h, w) = *x.shape();
+        let planes = (b * c, h * w);
+        let (x, factors) = (flat(tape, x), flat(tape, factors));
+        with(tape, &factors, |f| {
+            (f.broadcast_like::<_, Axis<1>>(&planes) * x.reshape_like(&planes)).reshape_like(&shape)
+        })
     }
 }
 

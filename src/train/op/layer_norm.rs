@@ -1,12 +1,12 @@
 //! Normalisation of every pixel over its channels.
 
-use dfdx::shapes::{Axes3, Axis, HasShape};
-use dfdx::tensor::{Cpu, Tape};
-use dfdx::tensor_ops::{BroadcastTo, Device};
+use dfdx::shapes::{Axes2, Axis, HasShape};
+use dfdx::tensor::{Cpu, Tape, Tensor};
+use dfdx::tensor_ops::{BroadcastTo, Device, MeanTo, ReshapeTo};
 use rayon::prelude::*;
 
 use super::buffer::{Buffer, unwritten};
-use super::record::{flat, read, record, with};
+use super::record::{flat, planes, read, record, with};
 use super::sum::{sum, sum_of_pairs};
 use super::{Map, Scalar, Vector};
 use crate::wide::wide;
@@ -51,9 +51,15 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     eps: f64,
 ) -> Map<E, D> {
     let shape = *x.shape();
-    let normal = with(tape, x, |x| x.normalize::<Axis<1>>(eps));
-    let scaled = with(tape, weight, |w| w.broadcast_like::<_, Axes3<0, 2, 3>>(&shape) * normal);
-    with(tape, bias, |b| b.broadcast_like::<_, Axes3<0, 2, 3>>(&shape) + scaled)
+    let x = planes(tape, x);
+    let flat = *x.shape();
+    let mean = with(tape, &x, |x| x.mean::<(usize, usize), Axis<1>>()).broadcast_like::<_, Axis<1>>(&flat);
+    let centred = with(tape, &x, |x| x - mean);
+    let squares = with(tape, &centred, Tensor::square);
+    let scale = with(tape, &squares, |squares| (squares.mean::<(usize, usize), Axis<1>>() + E::of(eps)).powf(-0.5));
+    let normal = with(tape, &scale, |scale| scale.broadcast_like::<_, Axis<1>>(&flat) * centred);
+    let scaled = with(tape, weight, |w| w.broadcast_like::<_, Axes2<0, 2>>(&flat) * normal);
+    with(tape, bias, |b| (b.broadcast_like::<_, Axes2<0, 2>>(&flat) + scaled).reshape_like(&shape))
 }
 
 /// Pixels whose statistics a thread gathers at a time, a channel after the other.

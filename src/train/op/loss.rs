@@ -1,12 +1,12 @@
 //! Losses: scale-invariant logarithmic depth error and cross-entropy with missing labels.
 
 use dfdx::shapes::{Axis, HasShape, Rank0};
-use dfdx::tensor::{Cpu, Tape};
-use dfdx::tensor_ops::{Device, SumTo};
+use dfdx::tensor::{Cpu, Tape, Tensor};
+use dfdx::tensor_ops::{Device, GatherTo, LogSumExpTo, ReshapeTo, SumTo};
 use rayon::prelude::*;
 
 use super::record::{flat, read, record, with};
-use super::{Map, Number, Scalar};
+use super::{Map, Number, Scalar, Vector};
 use crate::sample::IGNORE;
 use crate::wide::wide;
 
@@ -116,13 +116,14 @@ fn silog_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     settings: SiLog,
 ) -> Number<E, D> {
     let device = depth.device().clone();
+    let depth = flat(tape, depth);
     let shape = *depth.shape();
     let count = truth.iter().filter(|t| settings.counts(**t)).count();
     let mask = truth.iter().map(|t| E::of(f64::from(u8::from(settings.counts(*t))))).collect();
     let logs = truth.iter().map(|t| E::of(if settings.counts(*t) { f64::from(*t).ln() } else { 0.0 })).collect();
-    let mask: Map<E, D> = device.tensor_from_vec(mask, shape);
-    let logs: Map<E, D> = device.tensor_from_vec(logs, shape);
-    let g = with(tape, depth, |d| (d.ln() - logs) * mask);
+    let mask: Vector<E, D> = device.tensor_from_vec(mask, shape);
+    let logs: Vector<E, D> = device.tensor_from_vec(logs, shape);
+    let g = with(tape, &depth, |d| (d.ln() - logs) * mask);
     if count == 0 {
         return with(tape, &g, |g| g.sum::<Rank0, _>() * E::default());
     }
@@ -142,13 +143,28 @@ fn entropy_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
 ) -> Number<E, D> {
     let device = logits.device().clone();
     let (b, classes, h, w) = *logits.shape();
-    let (plane, count) = (h * w, labels.iter().filter(|l| **l != IGNORE).count().max(1));
-    let mut picked = vec![E::default(); b * classes * plane];
-    for (pixel, label) in labels.iter().enumerate().filter(|(_, label)| **label != IGNORE) {
-        picked[(pixel / plane * classes + usize::from(*label)) * plane + pixel % plane] = E::of(-1.0 / count as f64);
+    let plane = h * w;
+    let labelled = || labels.iter().enumerate().filter(|(_, label)| **label != IGNORE);
+    let count = labelled().count();
+    if count == 0 {
+        return with(tape, logits, |x| x.sum::<Rank0, _>() * E::default());
     }
-    let picked: Map<E, D> = device.tensor_from_vec(picked, (b, classes, h, w));
-    with(tape, logits, |x| (x.log_softmax::<Axis<1>>() * picked).sum::<Rank0, _>())
+    let share = E::of(1.0 / count as f64);
+    // Of each pixel one logit is picked by its place: a map of ones and zeros would be as large as all logits.
+    let places =
+        labelled().map(|(pixel, label)| (pixel / plane * classes + usize::from(*label)) * plane + pixel % plane);
+    let places: Tensor<(usize,), usize, D> = device.tensor_from_vec(places.collect(), (count,));
+    let logits = flat(tape, logits);
+    let picked: Number<E, D> = with(tape, &logits, |x| {
+        let picked: Tensor<(usize,), E, D, T> = x.gather(places);
+        picked.sum::<Rank0, _>() * share
+    });
+    let shares = labels.iter().map(|label| if *label == IGNORE { E::default() } else { share }).collect();
+    let shares: Vector<E, D> = device.tensor_from_vec(shares, (labels.len(),));
+    with(tape, &logits, |x| {
+        let totals = x.reshape_like(&(b, classes, plane)).logsumexp::<(usize, usize), Axis<1>>();
+        (totals.reshape_like(&(b * plane,)) * shares).sum::<Rank0, _>() - picked
+    })
 }
 
 /// Pixels a thread takes at a time.
@@ -248,7 +264,6 @@ mod tests {
     use super::super::check::{agree, finite_differences, gradients, numbers, operation, shaped, tensor, values};
     use super::*;
     use dfdx::tensor::NoneTape;
-    use dfdx::tensor_ops::ReshapeTo;
 
     operation!(Depth { truth: [f32; 12], focus: f64, unbiased: bool, ours: bool }, |this, tape, inputs| {
         let depth = shaped(&inputs[0], (2, 1, 2, 3));

@@ -16,6 +16,7 @@ mod blend;
 mod buffer;
 #[cfg(test)]
 mod check;
+mod constant;
 mod conv;
 mod depthwise;
 mod join;

@@ -10,7 +10,7 @@ pub enum Padding {
 }
 
 /// The windows of a `kernel x kernel` convolution or pool over a plane of given size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Windows {
     /// Rows and columns of a window.
     pub kernel: usize,

@@ -10,7 +10,7 @@ use super::record::{flat, read, record, with};
 use super::{Map, Scalar};
 
 /// How a map is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Partition {
     /// Neighbouring pixels: token (r, c) of window (a, b) is pixel (P a + r, Q b + c).
     Block,
@@ -60,6 +60,11 @@ impl Cut {
             }
         }
         Self { partition, window, size, windows: down * across, tokens: p * q, cells }
+    }
+
+    /// What all of the cut follows from: how, the window, the size of the map.
+    pub(super) fn geometry(&self) -> (Partition, (usize, usize), (usize, usize)) {
+        (self.partition, self.window, self.size)
     }
 
     /// Rows and columns with the padding.
@@ -127,9 +132,14 @@ pub(super) fn partition_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
 ) -> Tokens<E, D> {
     let device = x.device().clone();
     let ((b, c, h, w), (hp, wp), (p, q)) = (*x.shape(), cut.padded(), cut.window);
-    with(tape, x, |x| {
-        let x = if hp > h { (x, device.zeros_like(&(b, c, hp - h, w))).concat_along(Axis::<2>) } else { x };
-        let x = if wp > w { (x, device.zeros_like(&(b, c, hp, wp - w))).concat_along(Axis::<3>) } else { x };
+    let mut x = x.clone();
+    if hp > h {
+        x = with(tape, &x, |x| (x, device.zeros_like(&(b, c, hp - h, w))).concat_along(Axis::<2>));
+    }
+    if wp > w {
+        x = with(tape, &x, |x| (x, device.zeros_like(&(b, c, hp, wp - w))).concat_along(Axis::<3>));
+    }
+    with(tape, &x, |x| {
         let shape = (b * cut.windows, cut.tokens, c);
         match cut.partition {
             Partition::Block => x
@@ -151,14 +161,14 @@ pub(super) fn unpartition_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
 ) -> Map<E, D> {
     let ((n, _, c), (hp, wp), (p, q), (h, w)) = (*tokens.shape(), cut.padded(), cut.window, cut.size);
     let b = n / cut.windows;
-    with(tape, tokens, |x| {
+    let padded = with(tape, tokens, |x| {
         let x = x.reshape_like(&(b, hp / p, wp / q, p, q, c));
-        let x = match cut.partition {
+        match cut.partition {
             Partition::Block => x.permute::<_, Axes6<0, 5, 1, 3, 2, 4>>().reshape_like(&(b, c, hp, wp)),
             Partition::Grid => x.permute::<_, Axes6<0, 5, 3, 1, 4, 2>>().reshape_like(&(b, c, hp, wp)),
-        };
-        if (hp, wp) == (h, w) { x } else { x.slice((0..b, 0..c, 0..h, 0..w)) }
-    })
+        }
+    });
+    if (hp, wp) == (h, w) { padded } else { with(tape, &padded, |x| x.slice((0..b, 0..c, 0..h, 0..w))) }
 }
 
 impl<E: Scalar> PartitionKernel<E> for Cpu

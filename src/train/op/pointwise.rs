@@ -3,7 +3,7 @@
 use dfdx::shapes::HasShape;
 use dfdx::shapes::Shape;
 use dfdx::tensor::{Cpu, Tape, Tensor};
-use dfdx::tensor_ops::Device;
+use dfdx::tensor_ops::{Device, ReshapeTo};
 use rayon::prelude::*;
 
 use super::Scalar;
@@ -141,8 +141,9 @@ pub(super) fn any_device<S: Shape, E: Scalar, D: Device<E>, T: Tape<E, D>>(
         Function::Identity => x.clone(),
         Function::Gelu => with(tape, x, Tensor::fast_gelu),
         Function::Silu => {
-            let gate = with(tape, x, Tensor::sigmoid);
-            with(tape, x, |x| x * gate)
+            let values = flat(tape, x);
+            let gate = with(tape, &values, Tensor::sigmoid);
+            with(tape, &values, |values| (values * gate).reshape_like(x.shape()))
         }
         Function::Sigmoid => with(tape, x, Tensor::sigmoid),
         Function::Range { bottom, top } => with(tape, x, |x| (x.sigmoid() * E::of(top)).clamp(bottom, top)),

@@ -1,17 +1,18 @@
 //! Average and maximum pooling, and the mean of whole planes.
 
-use dfdx::shapes::{Axes2, Axis, HasShape};
+use dfdx::shapes::{Axis, HasShape};
 use dfdx::tensor::{Cpu, Tape};
 use dfdx::tensor_ops::{BroadcastTo, Device, MaxTo, MeanTo, ReshapeTo, SumTo};
 use rayon::prelude::*;
 
 use super::buffer::zeros;
+use super::constant::constant;
 use super::depthwise::lines;
 use super::padding::{Padding, Windows};
-use super::record::{flat, read, record, with};
+use super::record::{flat, planes, read, record, with};
 use super::sum::sum;
 use super::unfold::unfold;
-use super::{Map, Matrix, Scalar};
+use super::{Map, Matrix, Scalar, Vector};
 use crate::wide::wide;
 
 /// What a pool keeps of a window. Cells in the padding count for nothing: a mean is over the real cells of its window.
@@ -58,6 +59,14 @@ pub trait PoolKernel<E: Scalar>: Device<E> {
     }
 }
 
+/// Key of the constant by which the sums of windows become means.
+#[derive(PartialEq, Eq, Hash)]
+struct Shares(Windows);
+
+/// Key of the constant that keeps padding out of the largest values.
+#[derive(PartialEq, Eq, Hash)]
+struct Outside(Windows);
+
 fn pool_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     tape: &mut T,
     x: &Map<E, D>,
@@ -67,22 +76,23 @@ fn pool_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let (b, c, _, _) = *x.shape();
     let (taps, cells) = (windows.kernel * windows.kernel, windows.cells());
     let shape = (b, c, windows.output.0, windows.output.1);
-    let real: Vec<bool> = (0..taps * cells).map(|i| tap_cell(&windows, i / cells, i % cells).is_some()).collect();
+    let real = |tap, cell| tap_cell(&windows, tap, cell).is_some();
     let device = x.device().clone();
-    with(tape, x, |x| {
-        let columns = unfold(x, &windows);
+    let columns = unfold(tape, x, &windows);
+    with(tape, &columns, |columns| {
         match pool {
             Pool::Average => {
-                let share = (0..cells)
-                    .map(|cell| E::of(1.0 / (0..taps).filter(|tap| real[tap * cells + cell]).count() as f64))
-                    .collect();
-                let share = device.tensor_from_vec(share, (cells,)).broadcast_like::<_, Axis<0>>(&(b * c, cells));
+                let share = |cell| E::of(1.0 / (0..taps).filter(|tap| real(*tap, cell)).count() as f64);
+                let share: Vector<E, D> =
+                    constant(&device, Shares(windows), (cells,), || (0..cells).map(share).collect());
+                let share = share.broadcast_like::<_, Axis<0>>(&(b * c, cells));
                 (columns.sum::<_, Axis<1>>() * share).reshape_like(&shape)
             }
             Pool::Max => {
                 // Far below any activation, and exact zero where the tap is real.
-                let out = real.iter().map(|real| E::of(if *real { 0.0 } else { -1e30 })).collect();
-                let out = device.tensor_from_vec(out, (taps, cells));
+                let out = |i: usize| E::of(if real(i / cells, i % cells) { 0.0 } else { -1e30 });
+                let out: Matrix<E, D> =
+                    constant(&device, Outside(windows), (taps, cells), || (0..taps * cells).map(out).collect());
                 let out = out.broadcast_like::<_, Axis<0>>(&(b * c, taps, cells));
                 (columns + out).max::<_, Axis<1>>().reshape_like(&shape)
             }
@@ -91,7 +101,8 @@ fn pool_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
 }
 
 fn means_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(tape: &mut T, x: &Map<E, D>) -> Matrix<E, D> {
-    with(tape, x, |x| x.mean::<_, Axes2<2, 3>>())
+    let x = planes(tape, x);
+    with(tape, &x, |x| x.mean::<_, Axis<2>>())
 }
 
 /// The input cell under a tap of the window of an output cell.

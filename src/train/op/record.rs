@@ -4,14 +4,24 @@
 //! operation is therefore two plain functions over slices: a forward one, whose result [`record`] turns into a tensor, and a
 //! backward one that adds to the gradients of the inputs.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use dfdx::optim::UnusedTensors;
 use dfdx::shapes::{Axis, HasShape, Shape};
 use dfdx::tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec};
 use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo};
 
 use super::buffer::{Buffer, put_back};
-use super::{Scalar, Vector};
+use super::{Map, Scalar, Vector};
+
+/// Gradients of so many values are given back as soon as nothing needs them; smaller ones are not worth a call of the driver.
+const LARGE: usize = 1 << 14;
 
 /// Runs `f`, made of dfdx's own operations, on `x` carrying the tape, and takes the tape back.
+///
+/// The backward pass gives the gradient of the result back when it has gone through `f`: dfdx keeps all gradients to its end, those of
+/// the tensors between the operations of one `f` too.
 pub(super) fn with<S, R, E, D, T>(
     tape: &mut T,
     x: &Tensor<S, E, D>,
@@ -20,12 +30,27 @@ pub(super) fn with<S, R, E, D, T>(
 where
     S: Shape,
     R: Shape,
-    E: Clone,
+    E: Scalar,
     D: Storage<E>,
     T: Tape<E, D>,
 {
+    let used = Rc::new(OnceCell::new());
+    if T::OWNS_TAPE {
+        let used = Rc::clone(&used);
+        let device = x.device().clone();
+        // Recorded before what `f` records, it runs after that.
+        tape.add_backward_op(move |gradients| {
+            if let Some(y) = used.get() {
+                *gradients.get_or_alloc_mut(y)? = device.try_alloc_len(1)?;
+            }
+            Ok(())
+        });
+    }
     let (y, returned) = f(x.clone().put_tape(std::mem::take(tape))).split_tape();
     *tape = returned;
+    if T::OWNS_TAPE && y.shape().num_elements() >= LARGE && !same(x, &y) {
+        let _ = used.set(y.ghost());
+    }
     y
 }
 
@@ -39,7 +64,7 @@ pub(super) fn flat<S: Shape, E: Scalar, D: Device<E>, T: Tape<E, D>>(
 }
 
 /// `x` `n` times over, each time in memory of its own. What is merely broadcast cannot go into a batch of products on a GPU: dfdx
-/// refuses it there.
+/// refuses it there. Nor can it be made contiguous: its gradient on a GPU would be that of the first time alone.
 pub(super) fn repeated<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     x: Tensor<(usize, usize), E, D, T>,
     n: usize,
@@ -47,6 +72,24 @@ pub(super) fn repeated<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let shape = (n, x.shape().0, x.shape().1);
     let zeros = x.device().zeros_like(&shape);
     x.broadcast_like::<_, Axis<0>>(&shape) + zeros
+}
+
+/// The planes of `x` in one piece each. On a GPU an operation on a broadcast tensor divides twice for every axis of every value.
+pub(super) fn planes<E: Scalar, D: Device<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    x: &Map<E, D>,
+) -> Tensor<(usize, usize, usize), E, D> {
+    let (b, c, h, w) = *x.shape();
+    with(tape, x, |x| x.reshape_like(&(b, c, h * w)))
+}
+
+/// Whether two tensors have one identity, and so one gradient. Both sides of an operation of dfdx need one of their own: else its
+/// backward pass panics.
+pub(super) fn same<R: Shape, S: Shape, E: Scalar, D: Storage<E>>(a: &Tensor<R, E, D>, b: &Tensor<S, E, D>) -> bool {
+    let mut identities = UnusedTensors::default();
+    identities.add(a);
+    identities.add(b);
+    identities.ids[0] == identities.ids[1]
 }
 
 /// The values of a contiguous tensor.
@@ -112,4 +155,39 @@ where
         Ok(())
     });
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{Place, deviation, made_up, numbers};
+    use super::*;
+    use dfdx::shapes::Rank0;
+    use dfdx::tensor::OwnedTape;
+    use dfdx::tensor_ops::{Backward, SumTo};
+
+    /// The values of x, its gradient of the sum of y + x y with y = x^2, and how many values are left of that of y. Both x and y have
+    /// two uses, and y is reshaped for one.
+    fn of_large_and_small(len: usize) -> (Vec<f64>, Vec<f64>, usize) {
+        let x: Vector<f64, Place> = made_up(1, (len,));
+        let mut tape = OwnedTape::default();
+        let y = with(&mut tape, &x, Tensor::square);
+        let again = with(&mut tape, &y, |y| y.reshape_like(&(2, len / 2)));
+        let again = with(&mut tape, &again, |again| again.reshape_like(&(len,)));
+        let product = with(&mut tape, &x, |x| x * again);
+        let sum = with(&mut tape, &y, |y| y + product);
+        let loss = with(&mut tape, &sum, |sum| sum.sum::<Rank0, _>());
+        let mut found = loss.put_tape(tape).backward();
+        let left = Storage::<f64>::len(y.device(), found.get_or_alloc_mut(&y).unwrap());
+        (numbers(&x), gradient(&mut found, &x), left)
+    }
+
+    #[test]
+    fn large_gradients_are_given_back_once_they_were_used() {
+        for (len, expected) in [(LARGE, 1), (LARGE - 2, LARGE - 2)] {
+            let (x, found, left) = of_large_and_small(len);
+            let slopes: Vec<f64> = x.iter().map(|x| 2.0 * x + 3.0 * x * x).collect();
+            assert!(deviation(&found, &slopes) < 1e-12);
+            assert_eq!(left, expected, "of {len}");
+        }
+    }
 }

@@ -6,12 +6,13 @@ use dfdx::tensor_ops::{Device, PermuteTo, ReshapeTo, TryMatMul};
 use rayon::prelude::*;
 
 use super::buffer::{Buffer, unwritten};
+use super::constant::constant;
 use super::record::{flat, read, record, with};
-use super::{Map, Scalar};
+use super::{Map, Matrix, Scalar};
 use crate::wide::wide;
 
 /// Where the cells of the result lie in the source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resize {
     /// Bilinear; cell i reads at max((i + 0.5) n/m - 0.5, 0), the edge repeated (dss.md 3.3).
     HalfPixel,
@@ -24,8 +25,17 @@ pub enum Resize {
 /// One axis of a resize: for every cell of the result two source cells and the weight of the second.
 #[derive(Debug, Clone)]
 pub struct Line<E> {
+    resize: Resize,
     source: usize,
     taps: Vec<(usize, usize, E)>,
+}
+
+/// Key of the constant [`Line::matrix`].
+#[derive(PartialEq, Eq, Hash)]
+struct Axis {
+    resize: Resize,
+    source: usize,
+    result: usize,
 }
 
 impl<E: Scalar> Line<E> {
@@ -48,7 +58,7 @@ impl<E: Scalar> Line<E> {
                 (first, (first + 1).min(n - 1), E::of(at - first as f64))
             })
             .collect();
-        Self { source: n, taps }
+        Self { resize, source: n, taps }
     }
 
     /// Applies the axis to one line.
@@ -59,13 +69,16 @@ impl<E: Scalar> Line<E> {
     }
 
     /// As a matrix `[result, source]`.
-    fn matrix(&self) -> Vec<E> {
-        let mut matrix = vec![E::default(); self.taps.len() * self.source];
-        for (row, (a, b, w)) in matrix.chunks_exact_mut(self.source).zip(&self.taps) {
-            row[*a] += E::ONE - *w;
-            row[*b] += *w;
-        }
-        matrix
+    fn matrix<D: Device<E>>(&self, device: &D) -> Matrix<E, D> {
+        let shape @ (result, source) = (self.taps.len(), self.source);
+        constant(device, Axis { resize: self.resize, source, result }, shape, || {
+            let mut matrix = vec![E::default(); result * source];
+            for (row, (a, b, w)) in matrix.chunks_exact_mut(source).zip(&self.taps) {
+                row[*a] += E::ONE - *w;
+                row[*b] += *w;
+            }
+            matrix
+        })
     }
 }
 
@@ -106,13 +119,15 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let device = x.device().clone();
     // A product along the columns, the same along the rows, and back: as batches, the rows' matrix would have to be there for
     // every plane.
-    let of_columns = device.tensor_from_vec(columns.matrix(), (ow, w)).permute::<_, Axes2<1, 0>>();
-    let of_rows = device.tensor_from_vec(rows.matrix(), (oh, h)).permute::<_, Axes2<1, 0>>();
-    with(tape, x, |x| {
-        let wide = x.reshape_like(&(b * c * h, w)).matmul(of_columns).reshape_like(&(b * c, h, ow));
-        let turned = wide.permute::<_, Axes3<0, 2, 1>>().reshape_like(&(b * c * ow, h));
-        let high = turned.matmul(of_rows).reshape_like(&(b * c, ow, oh));
-        high.permute::<_, Axes3<0, 2, 1>>().reshape_like(&(b, c, oh, ow))
+    let of_columns = columns.matrix(&device).permute::<_, Axes2<1, 0>>();
+    let of_rows = rows.matrix(&device).permute::<_, Axes2<1, 0>>();
+    let wide = with(tape, x, |x| x.reshape_like(&(b * c * h, w)).matmul(of_columns));
+    let turned = with(tape, &wide, |wide| {
+        wide.reshape_like(&(b * c, h, ow)).permute::<_, Axes3<0, 2, 1>>().reshape_like(&(b * c * ow, h))
+    });
+    let high = with(tape, &turned, |turned| turned.matmul(of_rows));
+    with(tape, &high, |high| {
+        high.reshape_like(&(b * c, ow, oh)).permute::<_, Axes3<0, 2, 1>>().reshape_like(&(b, c, oh, ow))
     })
 }
 

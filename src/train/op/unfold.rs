@@ -1,40 +1,44 @@
 //! The windows of a plane laid out as columns, the shared part of convolutions and pools.
 
 use dfdx::shapes::{Axis, HasShape};
-use dfdx::tensor::{Merge, NoneTape, Tape, Tensor};
+use dfdx::tensor::{Tape, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, Device, GatherTo, ReshapeTo, TryConcatAlong};
 
-use super::Scalar;
+use super::constant::constant;
 use super::padding::Windows;
+use super::record::with;
+use super::{Map, Scalar};
 
 /// `[B, C, H, W]` to `[B C, taps, cells]` with dfdx's operations: every plane gets one more cell, which is zero and stands for all
 /// padding, and one gather picks the taps of every window.
-pub(super) fn unfold<E, D, T>(
-    x: Tensor<(usize, usize, usize, usize), E, D, T>,
+pub(super) fn unfold<E: Scalar, D: Device<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    x: &Map<E, D>,
     windows: &Windows,
-) -> Tensor<(usize, usize, usize), E, D, T>
-where
-    E: Scalar,
-    D: Device<E>,
-    T: Tape<E, D> + Merge<NoneTape>,
-{
+) -> Tensor<(usize, usize, usize), E, D> {
     let device = x.device().clone();
     let (b, c, h, w) = *x.shape();
     let (taps, cells) = (windows.kernel * windows.kernel, windows.cells());
     let zero: Tensor<(usize, usize), E, D> = device.zeros_like(&(b * c, 1usize));
-    let padded = (x.reshape_like(&(b * c, h * w)), zero).concat_along(Axis::<1>);
-    let mut index = Vec::with_capacity(taps * cells);
-    for tap in 0..taps {
-        for cell in 0..cells {
-            let row = windows.row(cell / windows.output.1, tap / windows.kernel);
-            let column = windows.column(cell % windows.output.1, tap % windows.kernel);
-            index.push(row.zip(column).map_or(h * w, |(row, column)| row * w + column));
-        }
-    }
-    let index: Tensor<(usize,), usize, D> = device.tensor_from_vec(index, (taps * cells,));
+    let padded = with(tape, x, |x| (x.reshape_like(&(b * c, h * w)), zero).concat_along(Axis::<1>));
+    let index = constant(&device, *windows, (taps * cells,), || index(windows));
     let index = index.broadcast_like::<_, Axis<0>>(&(b * c, taps * cells));
-    let columns: Tensor<(usize, usize), E, D, T> = padded.gather(index);
-    columns.reshape_like(&(b * c, taps, cells))
+    with(tape, &padded, |padded| {
+        let columns: Tensor<(usize, usize), E, D, T> = padded.gather(index);
+        columns.reshape_like(&(b * c, taps, cells))
+    })
+}
+
+/// For each tap of each window, the windows of a tap side by side, the cell of a plane under it, or the cell behind its last.
+fn index(windows: &Windows) -> Vec<usize> {
+    let ((h, w), cells) = (windows.input, windows.cells());
+    let taps = (0..windows.kernel * windows.kernel).flat_map(|tap| (0..cells).map(move |cell| (tap, cell)));
+    taps.map(|(tap, cell)| {
+        let row = windows.row(cell / windows.output.1, tap / windows.kernel);
+        let column = windows.column(cell % windows.output.1, tap % windows.kernel);
+        row.zip(column).map_or(h * w, |(row, column)| row * w + column)
+    })
+    .collect()
 }
 
 /// Writes output rows `from..to` of tap `(i, j)` of every window of `plane` into `row`.

@@ -2,14 +2,15 @@
 
 mod windows;
 
-use dfdx::shapes::{Axes2, Axes4, Axis, HasShape};
+use dfdx::shapes::{Axes2, Axes3, Axis, HasShape};
 use dfdx::tensor::{Cpu, Tape, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, Device, GatherTo, PermuteTo, ReshapeTo, TryMatMul};
 
 use self::windows::{InWindows, Layout};
-use super::partition::{Cut, NONE, Partition, partition_on_any_device, unpartition_on_any_device};
+use super::constant::constant;
+use super::partition::{Cut, NONE, Partition, Tokens, partition_on_any_device, unpartition_on_any_device};
 use super::record::{flat, read, record, with};
-use super::{Map, Scalar};
+use super::{Map, Matrix, Scalar};
 
 /// Learned bias of every head for every offset of key from query: `[heads, 2P - 1, 2Q - 1]`.
 pub type BiasTable<E, D> = Tensor<(usize, usize, usize), E, D>;
@@ -85,6 +86,17 @@ pub trait AttentionKernel<E: Scalar>: Device<E> {
     }
 }
 
+/// Key of the constant [`offsets`].
+#[derive(PartialEq, Eq, Hash)]
+struct Offsets {
+    rows: usize,
+    columns: usize,
+}
+
+/// Key of the constant that hides the padded keys of a cut.
+#[derive(PartialEq, Eq, Hash)]
+struct Hidden((Partition, (usize, usize), (usize, usize)));
+
 /// For every query and key of a window the place of their offset in a head's table.
 fn offsets(rows: usize, columns: usize) -> Vec<usize> {
     let (p, q) = (rows.div_ceil(2), columns.div_ceil(2));
@@ -106,37 +118,45 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     cut: &Cut,
 ) -> Map<E, D> {
     let device = query.device().clone();
-    let (b, c, _, _) = *query.shape();
+    let shape @ (b, c, h, w) = *query.shape();
     let (heads, rows, columns) = *table.shape();
-    let (n, l, width) = (b * cut.windows, cut.tokens, c / heads);
-    let split = (n, l, heads, width);
-    let all = (n, heads, l, l);
-    // Of products with more than one batch axis dfdx asks a GPU one by one.
-    let batch = n * heads;
-    let [q, k, v] = [query, key, value].map(|x| partition_on_any_device(tape, x, cut));
-    // One map given twice has one identity; dfdx's products need two.
-    let k = with(tape, &k, |k| {
-        (k.reshape_like(&split).permute::<_, Axes4<0, 2, 3, 1>>() * E::ONE).reshape_like(&(batch, width, l))
+    let (l, width) = (cut.tokens, c / heads);
+    // Heads are like samples, each with its own maps. Of products with more than one batch axis dfdx asks a GPU one by one.
+    let split = (b * heads, width, h, w);
+    let batch = b * heads * cut.windows;
+    let [q, k, v] = [query, key, value].map(|x| {
+        let maps = with(tape, x, |x| x.reshape_like(&split));
+        partition_on_any_device(tape, &maps, cut)
     });
-    let v = with(tape, &v, |v| {
-        (v.reshape_like(&split).permute::<_, Axes4<0, 2, 1, 3>>() * E::ONE).reshape_like(&(batch, l, width))
-    });
-    let index = device.tensor_from_vec(offsets(rows, columns), (l * l,));
+    let k = with(tape, &k, |k| (k * E::of(1.0 / (width as f64).sqrt())).permute::<_, Axes3<0, 2, 1>>());
+    let index = constant(&device, Offsets { rows, columns }, (l * l,), || offsets(rows, columns));
     let index = index.broadcast_like::<_, Axis<0>>(&(heads, l * l));
     let bias = with(tape, table, |t| {
         let picked: Tensor<(usize, usize), E, D, T> = t.reshape_like(&(heads, rows * columns)).gather(index);
-        picked.reshape_like(&(heads, l, l)).broadcast_like::<_, Axis<0>>(&all)
+        picked.broadcast_like::<_, Axes2<0, 2>>(&(b, heads, cut.windows, l * l))
     });
-    let hidden = (0..n * l).map(|i| E::of(if cut.cells[i % cut.cells.len()] == NONE { -1e4 } else { 0.0 })).collect();
-    let hidden = device.tensor_from_vec(hidden, (n, l)).broadcast_like::<_, Axes2<1, 2>>(&all);
-    let mixed = with(tape, &q, |q| {
-        let q = q.reshape_like(&split).permute::<_, Axes4<0, 2, 1, 3>>() * E::of(1.0 / (width as f64).sqrt());
-        let scores = q.reshape_like(&(batch, l, width)).matmul(k).reshape_like(&all);
-        let weights = (scores + bias + hidden).softmax::<Axis<3>>();
-        let mixed = weights.reshape_like(&(batch, l, l)).matmul(v).reshape_like(&(n, heads, l, width));
-        mixed.permute::<_, Axes4<0, 2, 1, 3>>().reshape_like(&(n, l, c))
-    });
-    unpartition_on_any_device(tape, &mixed, cut)
+    let scores = with(tape, &q, |q| q.matmul(k));
+    let scores = scores.reshape_like(bias.shape());
+    let mut scores = with(tape, &bias, |bias| (bias + scores).reshape_like(&(batch, l, l)));
+    if let Some(hidden) = hidden(&device, b * heads, cut) {
+        // A constant, added beside the tape: recorded, it would cost as much as the bias.
+        scores.axpy(1.0, &hidden, 1.0);
+    }
+    let weights = with(tape, &scores, |scores| scores.softmax::<Axis<2>>());
+    let mixed = with(tape, &weights, |weights| weights.matmul(v));
+    let maps = unpartition_on_any_device(tape, &mixed, cut);
+    with(tape, &maps, |maps| maps.reshape_like(&shape))
+}
+
+/// What hides padded keys from every query of `n` maps, where there are any.
+fn hidden<E: Scalar, D: Device<E>>(device: &D, n: usize, cut: &Cut) -> Option<Tokens<E, D>> {
+    let (windows, l) = (cut.windows, cut.tokens);
+    if !cut.cells.contains(&NONE) {
+        return None;
+    }
+    let values = || cut.cells.iter().map(|cell| E::of(if *cell == NONE { -1e4 } else { 0.0 })).collect();
+    let keys: Matrix<E, D> = constant(device, Hidden(cut.geometry()), (windows, l), values);
+    Some(keys.broadcast_like::<_, Axes2<0, 2>>(&(n, windows, l, l)).reshape_like(&(n * windows, l, l)))
 }
 
 fn packed_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
