@@ -3,16 +3,18 @@
 # made (after install.sh):
 #
 #   ./gpu-check.sh [--device cuda:0] [--golden FOLDER] [--train SET --val SET] [--torch PYTHON] [--parts PARTS]
-#       [--quick] [OUT]
+#       [--train-size ROWSxCOLUMNS] [--quick] [OUT]
 #
 # OUT (usual: gpu-check) gets a log of each part and summary.txt. Golden values are checked when --golden names their folder,
 # runs are compared when --train and --val name sets: 200 steps on both devices, a run that changes device twice, seconds a step
-# and memory of dss-tiny and dss-base, and dss-tiny trained with and without NearFarMix. --torch names a Python with PyTorch: the
-# same networks are timed there too, in float32 and in TF32. --parts "doctor golden steps times train" does some of these only.
+# and memory of dss-tiny and dss-base, and dss-tiny trained with and without NearFarMix, both at once, at 480x640 or at --train-size.
+# --torch names a Python with PyTorch: the same networks are timed there too, in float32 and in TF32. --parts "doctor golden steps
+# times train" does some of these only.
 # --quick shrinks everything, to try the script itself (also with --device cpu).
 set -uo pipefail
 
 device=cuda:0 golden='' train='' val='' torch='' quick='' parts='doctor golden steps times train' out=gpu-check
+train_size=480x640
 while [ $# -gt 0 ]; do
     case "$1" in
     --device) device=$2 && shift 2 ;;
@@ -21,6 +23,7 @@ while [ $# -gt 0 ]; do
     --val) val=$(realpath "$2") && shift 2 ;;
     --torch) torch=$2 && shift 2 ;;
     --parts) parts=$2 && shift 2 ;;
+    --train-size) train_size=$2 && shift 2 ;;
     --quick) quick=1 && shift ;;
     -*) echo "unknown option $1; see the head of $0" >&2 && exit 2 ;;
     *) out=$1 && shift ;;
@@ -92,7 +95,7 @@ if asked golden && [ -n "$golden" ] && [ -x "$here/golden" ]; then
 fi
 
 size=192x256 steps=200 batches='1 4 8' big=480x640 models='dss-tiny dss-base' timed=12 long=2000
-[ -n "$quick" ] && size=64x96 steps=12 batches='1 2' big=64x96 models=dss-nano timed=6 long=4
+[ -n "$quick" ] && size=64x96 steps=12 batches='1 2' big=64x96 train_size=64x96 models=dss-nano timed=6 long=4
 
 if asked steps && [ -n "$train" ] && [ -n "$val" ]; then
     nano=("$train" --val "$val" --model dss-nano --size $size --steps $steps --warmup 10 --seed 1 --quiet)
@@ -129,15 +132,20 @@ if asked times && [ -n "$train" ]; then
 fi
 
 if asked train && [ -n "$train" ] && [ -n "$val" ]; then
+    tiny=dss-tiny
+    [ -n "$quick" ] && tiny=dss-nano
+    declare -A trained
     for mix in none nearfarmix=0.5; do
-        name=trained-$mix
         arguments=()
         [ $mix != none ] && arguments=(--mix $mix)
-        tiny=dss-tiny
-        [ -n "$quick" ] && tiny=dss-nano
-        part "$name" "$sdtrain" "$train" --val "$val" --model $tiny --size $big --batch 4 --steps $long \
-            --device "$device" --out "runs/$name" "${arguments[@]}"
-        say "        $(grep abs_rel "$name.log" | head -n 1)"
+        part "trained-$mix" "$sdtrain" "$train" --val "$val" --model $tiny --size "$train_size" --batch 4 --steps $long \
+            --device "$device" --out "runs/trained-$mix" "${arguments[@]}" &
+        trained[$mix]=$!
+    done
+    for mix in none nearfarmix=0.5; do
+        # What a part sets in the background is not set here.
+        wait "${trained[$mix]}" || failed=1
+        say "        $mix: $(grep abs_rel "trained-$mix.log" | head -n 1)"
     done
 fi
 say "$([ $failed = 0 ] && echo all is well || echo something failed)"
