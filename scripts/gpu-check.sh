@@ -8,8 +8,8 @@
 # OUT (usual: gpu-check) gets a log of each part and summary.txt. Golden values are checked when --golden names their folder,
 # runs are compared when --train and --val name sets: 200 steps on both devices, a run that changes device twice, seconds a step
 # and memory of dss-tiny and dss-base, and dss-tiny trained with and without NearFarMix, both at once, at 480x640 or at --train-size.
-# --torch names a Python with PyTorch: the same networks are timed there too, in float32 and in TF32. --parts "doctor golden steps
-# times train" does some of these only.
+# --torch names a Python with PyTorch: the same networks are timed there too, in float32 and in TF32, and products in two forms.
+# --parts "doctor golden steps times train" does some of these only.
 # --quick shrinks everything, to try the script itself (also with --device cpu).
 set -uo pipefail
 
@@ -129,6 +129,10 @@ if asked times && [ -n "$train" ]; then
             done
         done
     done
+fi
+
+if asked times && [ -n "$torch" ]; then
+    part products "$torch" "$pytorch/products.py" "$device" && sed 's/^/        /' products.log | tee -a summary.txt
 fi
 
 if asked train && [ -n "$train" ] && [ -n "$val" ]; then
