@@ -63,7 +63,7 @@ pub fn sdtrain() -> ExitCode {
     super::run(
         "sdtrain",
         |arguments: &Sdtrain| arguments.common,
-        |arguments, output| within_memory(|| dispatch(arguments, output)).map_err(Into::into).and_then(|done| done),
+        |arguments, output| within_memory(|| dispatch(arguments, output))?,
     )
 }
 

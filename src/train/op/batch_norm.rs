@@ -97,8 +97,8 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let centred = with(tape, &x, |x| x - wide);
     let squares = with(tape, &centred, Tensor::square);
     let variance = with(tape, &squares, |x| x.mean::<_, Axes2<0, 2>>());
-    let y = scaled(tape, &centred, affine, &variance);
-    (with(tape, &y, |y| y.reshape_like(&shape)), Moments { mean, variance })
+    let y = scaled(tape, &centred, affine, &variance, shape);
+    (y, Moments { mean, variance })
 }
 
 fn by_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
@@ -111,22 +111,22 @@ fn by_on_any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let x = planes(tape, x);
     let mean = moments.mean.clone().broadcast_like::<_, Axes2<0, 2>>(x.shape());
     let centred = with(tape, &x, |x| x - mean);
-    let y = scaled(tape, &centred, affine, &moments.variance);
-    with(tape, &y, |y| y.reshape_like(&shape))
+    scaled(tape, &centred, affine, &moments.variance, shape)
 }
 
-/// activation(centred / sqrt(variance + eps) weight + bias).
+/// activation(centred / sqrt(variance + eps) weight + bias), in the shape of the map that `centred` has the planes of.
 fn scaled<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     tape: &mut T,
     centred: &Tensor<(usize, usize, usize), E, D>,
     affine: &Affine<E, D>,
     variance: &Vector<E, D>,
-) -> Tensor<(usize, usize, usize), E, D> {
-    let shape = *centred.shape();
+    shape: (usize, usize, usize, usize),
+) -> Map<E, D> {
+    let planes = *centred.shape();
     let scale = with(tape, variance, |v| (v + E::of(affine.eps)).powf(-0.5));
     let scale = with(tape, affine.weight, |w| w * scale);
-    let scaled = with(tape, &scale, |s| s.broadcast_like::<_, Axes2<0, 2>>(&shape) * centred.clone());
-    let y = with(tape, affine.bias, |b| b.broadcast_like::<_, Axes2<0, 2>>(&shape) + scaled);
+    let scaled = with(tape, &scale, |s| s.broadcast_like::<_, Axes2<0, 2>>(&planes) * centred.clone());
+    let y = with(tape, affine.bias, |b| (b.broadcast_like::<_, Axes2<0, 2>>(&planes) + scaled).reshape_like(&shape));
     pointwise::any_device(tape, &y, affine.activation)
 }
 

@@ -11,7 +11,7 @@ use super::buffer::{Buffer, unwritten};
 use super::join::add_to;
 use super::matmul::{Accum, matmul, matrix, matrix_mut};
 use super::padding::{Padding, Windows};
-use super::record::{flat, read, record, repeated, with};
+use super::record::{flat, planes, read, record, repeated, with};
 use super::sum::sum;
 use super::unfold::{fold_tap, unfold, unfold_tap};
 use super::{Map, Scalar, Vector};
@@ -63,17 +63,16 @@ fn any_device<E: Scalar, D: Device<E>, T: Tape<E, D>>(
     let ((b, c, _, _), (o, ..)) = (*x.shape(), *weight.shape());
     let taps = windows.kernel * windows.kernel;
     let shape = (b, o, windows.output.0, windows.output.1);
-    let planes = (b, o, windows.cells());
-    let rows = (b, c * taps, windows.cells());
     let columns = if windows.pointwise() {
-        with(tape, x, |x| x.reshape_like(&rows))
+        planes(tape, x)
     } else {
-        unfold(tape, x, &windows).reshape_like(&rows)
+        unfold(tape, x, &windows).reshape_like(&(b, c * taps, windows.cells()))
     };
     let weight = with(tape, weight, |w| repeated(w.reshape_like(&(o, c * taps)), b));
     let y = with(tape, &weight, |w| w.matmul(columns));
     match bias {
         Some(bias) => {
+            let planes = *y.shape();
             with(tape, bias, |bias| (bias.broadcast_like::<_, Axes2<0, 2>>(&planes) + y).reshape_like(&shape))
         }
         None => with(tape, &y, |y| y.reshape_like(&shape)),

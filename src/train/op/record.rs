@@ -34,13 +34,13 @@ where
     D: Storage<E>,
     T: Tape<E, D>,
 {
-    let used = Rc::new(OnceCell::new());
+    let result = Rc::new(OnceCell::new());
     if T::OWNS_TAPE {
-        let used = Rc::clone(&used);
+        let result = Rc::clone(&result);
         let device = x.device().clone();
         // Recorded before what `f` records, it runs after that.
         tape.add_backward_op(move |gradients| {
-            if let Some(y) = used.get() {
+            if let Some(y) = result.get() {
                 *gradients.get_or_alloc_mut(y)? = device.try_alloc_len(1)?;
             }
             Ok(())
@@ -49,7 +49,7 @@ where
     let (y, returned) = f(x.clone().put_tape(std::mem::take(tape))).split_tape();
     *tape = returned;
     if T::OWNS_TAPE && y.shape().num_elements() >= LARGE && !same(x, &y) {
-        let _ = used.set(y.ghost());
+        let _ = result.set(y.ghost());
     }
     y
 }
