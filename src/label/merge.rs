@@ -11,7 +11,8 @@ use super::LabelSpace;
 use super::confusion::{Confusion, Counter, index};
 use super::remap::target;
 use super::table::{self, TableError};
-use crate::sample::{Confidence, IGNORE, Semantics, push_run, runs};
+use crate::sample::{Confidence, IGNORE, Semantics};
+use crate::wide::wide;
 
 /// Pixels that are counted and merged before the next are: they stay in the processor's nearest memory between the two.
 const PIECE: usize = 4096;
@@ -39,6 +40,7 @@ impl Prefer {
         }
     }
 
+    #[inline]
     const fn class(self, truth: u8, pseudo: u8) -> u8 {
         match (self, truth, pseudo) {
             (Self::Agree, t, p) => {
@@ -166,39 +168,32 @@ impl Merge {
         self.table[index(truth, pseudo)]
     }
 
-    /// Merges two maps of one size, and counts how often each pair of labels occurs.
+    /// Merges two maps of one size, and counts how often each pair of labels occurs. The merged labels take the place of the
+    /// pseudo labels.
     ///
     /// `None` when the sizes differ.
     #[must_use]
-    pub fn apply(&self, truth: &Semantics, pseudo: &Semantics) -> Option<(Semantics, Confusion)> {
-        let (t, p) = (truth.values(), pseudo.values());
-        let (t, p) = (t.as_slice()?, p.as_slice()?);
+    pub fn apply(&self, truth: &Semantics, mut pseudo: Semantics) -> Option<(Semantics, Confusion)> {
         if truth.size() != pseudo.size() {
             return None;
         }
-        let mut merged = Vec::with_capacity(t.len());
+        let (truth, mut labels) = (truth.values(), pseudo.values_mut());
         let mut counter = Counter::new();
-        for (t, p) in t.chunks(PIECE).zip(p.chunks(PIECE)) {
+        for (t, p) in truth.as_slice()?.chunks(PIECE).zip(labels.as_slice_mut()?.chunks_mut(PIECE)) {
             counter.add(t, p);
-            self.extend(&mut merged, t, p);
+            self.merge(t, p);
         }
-        let merged = Array2::from_shape_vec((truth.size().height, truth.size().width), merged).ok()?;
-        Some((Semantics::new(merged), counter.confusion()))
+        Some((pseudo, counter.confusion()))
     }
 
-    /// Appends the merged labels of two pieces of equal length.
-    fn extend(&self, merged: &mut Vec<u8>, truth: &[u8], pseudo: &[u8]) {
-        let pairs = truth.iter().zip(pseudo);
+    /// Turns pseudo labels into merged ones; both pieces have one length.
+    fn merge(&self, truth: &[u8], pseudo: &mut [u8]) {
         match self.prefer {
-            _ if !self.overrides.0.is_empty() => {
-                for run in runs([truth, pseudo]) {
-                    push_run(merged, run.len(), self.class(truth[run.start], pseudo[run.start]));
-                }
-            }
+            _ if !self.overrides.0.is_empty() => choose(truth, pseudo, |t, p| self.class(t, p)),
             // A rule without exceptions needs no table, so that many pixels are chosen at once.
-            Prefer::GroundTruth => merged.extend(pairs.map(|(&t, &p)| Prefer::GroundTruth.class(t, p))),
-            Prefer::Pseudo => merged.extend(pairs.map(|(&t, &p)| Prefer::Pseudo.class(t, p))),
-            Prefer::Agree => merged.extend(pairs.map(|(&t, &p)| Prefer::Agree.class(t, p))),
+            Prefer::GroundTruth => choose(truth, pseudo, |t, p| Prefer::GroundTruth.class(t, p)),
+            Prefer::Pseudo => choose(truth, pseudo, |t, p| Prefer::Pseudo.class(t, p)),
+            Prefer::Agree => choose(truth, pseudo, |t, p| Prefer::Agree.class(t, p)),
         }
     }
 
@@ -239,6 +234,14 @@ impl fmt::Debug for Merge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Merge({})", self.to_json())
     }
+}
+
+/// Puts the class of each pair in the place of its pseudo label.
+fn choose(truth: &[u8], pseudo: &mut [u8], class: impl Fn(u8, u8) -> u8) {
+    wide(
+        #[inline(always)]
+        || pseudo.iter_mut().zip(truth).for_each(|(p, &t)| *p = class(t, *p)),
+    );
 }
 
 /// One of the two maps that are merged.
@@ -291,10 +294,10 @@ mod tests {
     fn maps_are_merged_and_counted() {
         let (truth, pseudo) = (Semantics::new(array![[3, 3, 255]]), Semantics::new(array![[3, 7, 7]]));
         let rule = merge(Prefer::Pseudo, "");
-        let (merged, counts) = rule.apply(&truth, &pseudo).unwrap();
+        let (merged, counts) = rule.apply(&truth, pseudo).unwrap();
         assert_eq!(merged.values(), array![[3, 7, 7]]);
         assert_eq!(counts.pairs().collect::<Vec<_>>(), [(3, 3, 1), (3, 7, 1), (255, 7, 1)]);
-        assert_eq!(rule.apply(&truth, &Semantics::new(array![[3, 7]])), None);
+        assert_eq!(rule.apply(&truth, Semantics::new(array![[3, 7]])), None);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) fn made(seed: u64, one_in: u64) -> Sample {
     let mut sample = Sample::new(Image::from_planes(image).unwrap(), Depth::from_metres(metres).0);
     sample.semantics = Some(Semantics::new(labels));
     sample.confidence = Some(Confidence::new(Array2::from_shape_fn(shape, |(y, x)| noise(seed, at(y, x), 8) as u8)));
-    sample.raw_depth = Some(sample.depth.mirror());
+    sample.raw_depth = Some(sample.depth.clone().mirror());
     sample
 }
 

@@ -93,14 +93,16 @@ impl Derivation for Merging<'_> {
         let truth_confidence = parent.confidence(row).map_err(|e| e.into_fault(key()))?;
         let pseudo = self.pseudo.labels(row, parent)?.map(|p| self.keep_sure(p));
         let pseudo = pseudo.unwrap_or_else(|| PseudoLabels { labels: nothing(), confidence: None });
-        let (semantics, confusion) = self.merge.apply(&truth, &pseudo.labels).ok_or_else(|| {
-            let reason = format!("expected {size}, found {}", pseudo.labels.size());
-            DeriveError::Sample(Fault::new(key(), "pseudo", reason))
-        })?;
+        let found = pseudo.labels.size();
+        let misfit = || DeriveError::Sample(Fault::new(key(), "pseudo", format!("expected {size}, found {found}")));
+        if truth.size() != found {
+            return Err(misfit());
+        }
         let confidence = self.header.fields.confidence.then(|| {
             let truth = Side { labels: &truth, confidence: truth_confidence.as_ref() };
             self.merge.confidence(truth, Side { labels: &pseudo.labels, confidence: pseudo.confidence.as_ref() })
         });
+        let (semantics, confusion) = self.merge.apply(&truth, pseudo.labels).ok_or_else(misfit)?;
         Ok(NewLabels { semantics, confidence, confusion: Some(confusion) })
     }
 }

@@ -105,7 +105,7 @@ fn agreement(maps: &Maps<'_>, read: &[(usize, &str, LabelMap)], base: Base) -> O
             percent(better)
         ));
     }
-    let better = clearly(agreeing(&|p| Some(compare(&p.truth, &p.labels.mirror()))))?;
+    let better = clearly(agreeing(&|p| Some(compare(&p.truth, &p.labels.clone().mirror()))))?;
     let (now, then) = if maps.options_given().mirror { ("with", "without") } else { ("without", "with") };
     Some(format!(
         "{now} --mirror the maps agree with the ground truth on {} of the pixels, {then} it on {}",

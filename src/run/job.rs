@@ -12,7 +12,7 @@ pub(super) type Row = (Record, Vec<Option<Vec<u8>>>);
 /// Where the rows of a set come from.
 pub(super) trait Rows: Sync {
     /// What a thread keeps from row to row.
-    type State<'s>
+    type State<'s>: Send
     where
         Self: 's;
 

@@ -32,7 +32,7 @@ use shared::Shared;
 /// How to run, as opposed to what to make: nothing here but `depth` and `samples_per_shard` decides a byte.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunOptions {
-    /// Threads that decode and compress; `None` = all cores.
+    /// Threads that decode and compress; `None` = those of the current pool: all cores, unless it was made otherwise.
     pub threads: Option<usize>,
     /// The shards this process makes.
     pub part: Part,

@@ -57,8 +57,8 @@ macro_rules! byte_map {
 
             /// Mirrored left to right.
             #[must_use]
-            pub fn mirror(&self) -> Self {
-                Self(geometry::mirror(self.0.view()))
+            pub fn mirror(self) -> Self {
+                Self(geometry::mirror(self.0))
             }
 
             /// Nearest neighbour with half-pixel centres.

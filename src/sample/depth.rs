@@ -113,8 +113,8 @@ impl Depth {
 
     /// Mirrored left to right.
     #[must_use]
-    pub fn mirror(&self) -> Self {
-        Self(geometry::mirror(self.0.view()))
+    pub fn mirror(self) -> Self {
+        Self(geometry::mirror(self.0))
     }
 
     /// Nearest neighbour; when shrinking, a missing pixel gives way to the measured one of its cell that lies

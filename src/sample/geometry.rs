@@ -1,8 +1,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use ndarray::{Array, Array2, ArrayView2, ArrayViewMut1, Dimension};
+use ndarray::{Array, Array2, ArrayView2, Dimension};
 use serde::{Deserialize, Serialize};
+
+use crate::wide::wide;
 
 /// Height and width of a grid, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -94,12 +96,17 @@ pub(crate) fn standard<T: Clone, D: Dimension>(array: Array<T, D>) -> Array<T, D
     if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
 }
 
-/// The plane mirrored left to right.
-pub(crate) fn mirror<T: Copy>(plane: ArrayView2<'_, T>) -> Array2<T> {
+/// The planes in C order mirrored left to right, in place.
+pub(crate) fn mirror<T, D: Dimension>(mut planes: Array<T, D>) -> Array<T, D> {
+    let width = planes.shape().last().map_or(1, |&width| width.max(1));
     // Reversing rows in place is vector code; copying a view that runs backwards is not.
-    let mut mirrored = plane.as_standard_layout().into_owned();
-    mirrored.rows_mut().into_iter().filter_map(ArrayViewMut1::into_slice).for_each(<[T]>::reverse);
-    mirrored
+    if let Some(pixels) = planes.as_slice_mut() {
+        wide(
+            #[inline(always)]
+            || pixels.chunks_exact_mut(width).for_each(<[T]>::reverse),
+        );
+    }
+    planes
 }
 
 /// The source index nearest to the centre of output pixel `i`, with half-pixel centres.
@@ -132,8 +139,10 @@ mod tests {
     #[test]
     fn mirroring_twice_changes_nothing() {
         let plane = array![[1, 2, 3], [4, 5, 6]];
-        assert_eq!(mirror(plane.view()), array![[3, 2, 1], [6, 5, 4]]);
-        assert_eq!(mirror(mirror(plane.view()).view()), plane);
+        assert_eq!(mirror(plane.clone()), array![[3, 2, 1], [6, 5, 4]]);
+        assert_eq!(mirror(mirror(plane.clone())), plane);
+        let planes = array![[[1, 2], [3, 4]], [[5, 6], [7, 8]]];
+        assert_eq!(mirror(planes), array![[[2, 1], [4, 3]], [[6, 5], [8, 7]]]);
     }
 
     #[test]

@@ -100,8 +100,8 @@ impl Image {
 
     /// Mirrored left to right.
     #[must_use]
-    pub fn mirror(&self) -> Self {
-        self.each_plane(self.size(), geometry::mirror)
+    pub fn mirror(self) -> Self {
+        Self(geometry::mirror(self.0))
     }
 
     /// For the networks of `train`. Shrunk by area: every new pixel is the mean of the old ones whose centres it covers, as with Pillow's `BOX`.

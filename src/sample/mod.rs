@@ -92,14 +92,14 @@ impl Sample {
 
     /// Every field mirrored left to right.
     #[must_use]
-    pub fn mirror(&self) -> Self {
+    pub fn mirror(self) -> Self {
         let width = self.image.size().width;
         Self {
             image: self.image.mirror(),
             depth: self.depth.mirror(),
-            semantics: self.semantics.as_ref().map(Semantics::mirror),
-            confidence: self.confidence.as_ref().map(Confidence::mirror),
-            raw_depth: self.raw_depth.as_ref().map(Depth::mirror),
+            semantics: self.semantics.map(Semantics::mirror),
+            confidence: self.confidence.map(Confidence::mirror),
+            raw_depth: self.raw_depth.map(Depth::mirror),
             intrinsics: self.intrinsics.map(|k| k.mirror(width)),
         }
     }

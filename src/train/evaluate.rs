@@ -176,7 +176,7 @@ fn predicted<D: Backend<f32>>(network: &Dss<f32, D>, sample: &Sample, rules: &Ru
     let run = |image| predict_input(network, &Input::of(image, rules.size, network.config()));
     let mut prediction = run(sample.image.clone());
     if let Some(flip) = rules.flip {
-        let mirrored = run(sample.image.mirror());
+        let mirrored = run(sample.image.clone().mirror());
         let (range, width) = (rules.protocol.range, prediction.size.1);
         prediction.depth = mirror_average(&prediction.depth, &mirrored.depth, width, range, flip);
     }
