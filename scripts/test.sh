@@ -15,6 +15,4 @@ if ! cmp -s tests/interop/requirements.txt "$venv/installed.txt"; then
     cp tests/interop/requirements.txt "$venv/installed.txt"
 fi
 # The tests have built it: building it alone would build its dependencies anew, with fewer features.
-for check in tests/interop/check_*.py; do
-    "$venv/bin/python" "$check" target/debug/sdprep
-done
+printf '%s\n' tests/interop/check_*.py | xargs -P 2 -I CHECK "$venv/bin/python" CHECK target/debug/sdprep

@@ -1,10 +1,13 @@
 //! Files, as every part reads and writes them: read whole up to a limit, written whole or not at all.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
+
+use bytemuck::{cast_slice, cast_slice_mut};
 
 /// Reads a whole file of at most `limit` bytes.
 ///
@@ -86,6 +89,27 @@ fn write_then(
     result
 }
 
+/// Numbers as files hold them: little endian.
+pub(crate) fn to_le(values: &[f32]) -> Cow<'_, [u8]> {
+    if cfg!(target_endian = "little") {
+        Cow::Borrowed(cast_slice(values))
+    } else {
+        Cow::Owned(values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    }
+}
+
+/// The inverse of [`to_le`]. Bytes beyond the last whole number are left out.
+pub(crate) fn from_le(bytes: &[u8]) -> Vec<f32> {
+    let (words, _) = bytes.as_chunks::<4>();
+    let mut values = vec![0.0_f32; words.len()];
+    if cfg!(target_endian = "little") {
+        cast_slice_mut(&mut values).copy_from_slice(words.as_flattened());
+    } else {
+        values.iter_mut().zip(words).for_each(|(value, word)| *value = f32::from_le_bytes(*word));
+    }
+    values
+}
+
 /// Brings files to the disk, all at once: the disk takes hardly longer for several than for one.
 ///
 /// # Errors
@@ -104,6 +128,16 @@ pub(crate) fn sync<'f>(files: impl IntoIterator<Item = &'f File>) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_little_endian() {
+        let values = [1.0_f32, -0.0, f32::MIN_POSITIVE];
+        assert_eq!(*to_le(&values), [0, 0, 0x80, 0x3f, 0, 0, 0, 0x80, 0, 0, 0x80, 0]);
+        // Wherever the bytes begin in memory.
+        let bytes = [&[7], &*to_le(&values), &[1, 2, 3]].concat();
+        assert_eq!(from_le(&bytes[1..]), values);
+        assert!(from_le(&bytes[..3]).is_empty());
+    }
 
     #[test]
     fn only_plain_files_within_the_limit_are_read() {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};
 use ndarray::Array2;
+use rayon::prelude::*;
 use semdepth::label::LabelSpace;
 use semdepth::mix::{Domain, Draws, Edit, Method, Parameters, Purpose, Side};
 use semdepth::sample::{Depth, IGNORE, Sample, Semantics, Size};
@@ -154,7 +155,7 @@ fn masks_of_real_roads_are_whole() {
     }
     assert!(frames.len() >= 8, "{} frames", frames.len());
     let parameters = Parameters::of(Domain::Road);
-    for (key, frame) in &frames {
+    frames.par_iter().for_each(|(key, frame)| {
         for copy in 0..8 {
             let side = Side::new(frame, SKY);
             let mut draws = Draws::new(1, "nearfarmix", key, copy, Purpose::Mix);
@@ -163,5 +164,5 @@ fn masks_of_real_roads_are_whole() {
             println!("{key}: {drawn:?}: {n} parts");
             assert!(n <= 60, "{key}: {n} parts with {drawn:?}");
         }
-    }
+    });
 }

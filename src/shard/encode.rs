@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use bytemuck::cast_slice;
-
 use super::array::{Array, Field};
 use super::chunk;
+use crate::file::to_le;
 use crate::sample::{Confidence, Depth, Image, Intrinsics, Sample, Semantics};
 
 /// Why a sample cannot be stored as its set is specified.
@@ -157,11 +156,7 @@ fn plane_bytes(plane: Option<&[u8]>) -> Cow<'_, [u8]> {
 fn depth_bytes<'s>(depth: &'s Depth, array: &Array) -> Result<Cow<'s, [u8]>, EncodeError> {
     let metres = depth.metres().to_slice().unwrap_or_default();
     let Some(scale_factor) = array.scale_factor else {
-        return Ok(if cfg!(target_endian = "little") {
-            Cow::Borrowed(cast_slice(metres))
-        } else {
-            Cow::Owned(metres.iter().flat_map(|m| m.to_le_bytes()).collect())
-        });
+        return Ok(to_le(metres));
     };
     let steps = metres.iter().map(|&m| {
         let max = scale_factor * f64::from(u16::MAX);

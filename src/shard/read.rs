@@ -8,6 +8,7 @@ use ndarray::{Array2, Array3};
 use super::array::{Array, Dtype, Field};
 use super::chunk;
 use super::set::{Set, SetError, Shard};
+use crate::file::from_le;
 use crate::sample::{Confidence, Depth, Image, Intrinsics, Sample, Semantics};
 
 /// Reads samples of one set.
@@ -85,7 +86,7 @@ impl<'s> Reader<'s> {
                 let scale = array.scale_factor.unwrap_or(1.0);
                 bytes.as_chunks().0.iter().map(|step| metres_of(u16::from_le_bytes(*step), scale)).collect()
             }
-            _ => bytes.as_chunks().0.iter().map(|metres| f32::from_le_bytes(*metres)).collect(),
+            _ => from_le(&bytes),
         };
         self.plain = bytes;
         let metres = Array2::from_shape_vec((size.height, size.width), metres);

@@ -10,7 +10,7 @@ use super::model::{self, Config, ConfigError, Dss, WeightsError};
 use super::op::{Backend, Row};
 use super::optim::{AdamW, AdamWConfig, Moments, MomentsError};
 use super::plan::Plan;
-use crate::file;
+use crate::file::{self, from_le};
 
 const FIRST: &str = "optim.m.";
 const SECOND: &str = "optim.v.";
@@ -201,8 +201,7 @@ impl Checkpoint {
             let file = SafeTensors::deserialize(&self.bytes).map_err(WeightsError::from)?;
             let mut moments: BTreeMap<String, Moments<Vec<f32>>> = BTreeMap::new();
             for (name, view) in file.tensors() {
-                let values =
-                    view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+                let values = from_le(view.data());
                 if let Some(name) = name.strip_prefix(FIRST) {
                     moments.entry(name.to_owned()).or_default().m = values;
                 } else if let Some(name) = name.strip_prefix(SECOND) {

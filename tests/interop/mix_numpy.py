@@ -18,22 +18,25 @@ def quantile(values, u):
 def nearest(seeds, rows=slice(None), reach=None):
     """Index of the nearest seed for every pixel of some rows: squared distance, then row, then column. -1: none."""
     h, w = seeds.shape
+    wide = h + w if reach is None else int(reach ** 0.5)
     y = np.arange(h)[:, None]
     above = np.maximum.accumulate(np.where(seeds, y, -1), axis=0)
     below = np.minimum.accumulate(np.where(seeds, y, 4 * h)[::-1], axis=0)[::-1]
     row = np.where((above >= 0) & (y - above <= below - y), above, below)
     out = np.full((h, w), -1)
-    x = np.arange(w)
     for r in range(h)[rows]:
-        usable = np.flatnonzero(row[r] < h)
-        if usable.size == 0:
-            continue
-        up = row[r, usable]
-        distance = (x[:, None] - usable) ** 2 + (up - r) ** 2
-        key = (distance << 32) | (up << 16) | usable
-        best = key.min(axis=1)
-        found = ((best >> 16) & 0xFFFF) * w + (best & 0xFFFF)
-        out[r] = found if reach is None else np.where(best >> 32 <= reach, found, -1)
+        usable = np.flatnonzero(abs(row[r] - r) <= min(wide, h))
+        # Whoever is too far away need not be measured: a few columns at a time.
+        for x in np.split(np.arange(w), range(64, w, 64)):
+            near = usable[(usable >= x[0] - wide) & (usable <= x[-1] + wide)]
+            if near.size == 0:
+                continue
+            up = row[r, near]
+            distance = (x[:, None] - near) ** 2 + (up - r) ** 2
+            key = (distance << 32) | (up << 16) | near
+            best = key.min(axis=1)
+            found = ((best >> 16) & 0xFFFF) * w + (best & 0xFFFF)
+            out[r, x] = found if reach is None else np.where(best >> 32 <= reach, found, -1)
     return out
 
 
@@ -147,7 +150,8 @@ def affine_mix(b, drawn, p):
         near = np.floor(y + 0.5).astype(int), np.floor(x + 0.5).astype(int)
         inside = (near[0] >= 0) & (near[0] < h) & (near[1] >= 0) & (near[1] < w)
         near = np.clip(near[0], 0, h - 1), np.clip(near[1], 0, w - 1)
-        filled = b["depth"].ravel()[nearest(part & (b["depth"] > 0))]
+        there = np.flatnonzero(part.any(axis=1))  # what is pasted comes from these rows
+        filled = b["depth"].ravel()[nearest(part & (b["depth"] > 0), slice(there[0], there[-1] + 1))]
         metres = F32(s) * filled[near]
         paste = inside & part[near] & (metres < scene + F32(p["eps_m"]))
         scene[paste] = metres[paste]

@@ -1,6 +1,7 @@
 //! Runs by the library: what they leave, and what they are functions of.
 
 use std::sync::Arc;
+use std::thread;
 
 use dfdx::tensor::Cpu;
 use ndarray::Array2;
@@ -39,17 +40,25 @@ fn a_stopped_and_continued_run_equals_an_unbroken_one_bit_for_bit() {
         augmentation: Augmentation { crop: Crop::Share(0.7), ..Augmentation::usual(Domain::Indoor) },
         ..Settings::default()
     };
+    let begin = || Trainer::new(Cpu::default(), nano(), settings.clone()).unwrap();
     let unbroken = dir.path().join("unbroken");
-    train(&mut Trainer::new(Cpu::default(), nano(), settings.clone()).unwrap(), &data, &unbroken, 0).unwrap();
-    for stop_after in [1, 2] {
-        let folder = dir.path().join(format!("stopped-{stop_after}"));
-        let mut trainer = Trainer::new(Cpu::default(), nano(), settings.clone()).unwrap();
+    let stopped = |stop_after: u64| dir.path().join(format!("stopped-{stop_after}"));
+    let stop_and_go_on = |stop_after: u64| {
+        let (folder, mut trainer) = (stopped(stop_after), begin());
         assert!(train(&mut trainer, &data, &folder, stop_after).unwrap().is_none(), "it did not come to its end");
         assert_eq!(trainer.step(), stop_after);
         let mut trainer = Trainer::resume(Cpu::default(), &folder.join(LAST)).unwrap();
         assert_eq!((trainer.step(), trainer.settings()), (stop_after, &settings));
         assert_eq!(train(&mut trainer, &data, &folder, 0).unwrap().unwrap().full.pictures, 3);
-        assert!(result(&folder) == result(&unbroken), "stopped after step {stop_after}");
+    };
+    thread::scope(|scope| {
+        for stop_after in [1, 2] {
+            scope.spawn(move || stop_and_go_on(stop_after));
+        }
+        train(&mut begin(), &data, &unbroken, 0).unwrap();
+    });
+    for stop_after in [1, 2] {
+        assert!(result(&stopped(stop_after)) == result(&unbroken), "stopped after step {stop_after}");
     }
     let lines = |name: &str| -> Vec<Value> {
         let text = std::fs::read_to_string(unbroken.join(name)).unwrap();

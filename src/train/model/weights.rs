@@ -7,6 +7,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::json;
 
 use super::{Config, ConfigError};
+use crate::file::{from_le, to_le};
 use crate::train::nn::{Entry, Store};
 use crate::train::op::{Backend, Line, Resize, Scalar};
 
@@ -157,7 +158,7 @@ fn values<E: Scalar, D: Backend<E>>(entry: &Entry<E, D>, view: &TensorView) -> R
         return Err(WeightsError::Type { name: name(), found: view.dtype() });
     }
     let (found, expected) = (view.shape(), entry.shape.as_slice());
-    let values: Vec<f32> = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let values = from_le(view.data());
     if !values.iter().all(|v| v.is_finite()) {
         return Err(WeightsError::NotFinite { name: name() });
     }
@@ -245,7 +246,7 @@ pub fn serialize(
     let mut bytes = Vec::with_capacity(8 + header.len() + end);
     bytes.extend((header.len() as u64).to_le_bytes());
     bytes.extend(header);
-    bytes.extend(tensors.into_iter().flat_map(|(_, _, values)| values).flat_map(f32::to_le_bytes));
+    tensors.into_iter().for_each(|(_, _, values)| bytes.extend_from_slice(&to_le(&values)));
     SafeTensors::deserialize(&bytes)?;
     Ok(bytes)
 }
