@@ -27,7 +27,7 @@ test:
 lint:
     cargo fmt --check
     cargo clippy --all-targets --features teacher -- -D warnings
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib --bins --examples --features teacher
 
 # Exactly what must be green
 ci:

@@ -2,7 +2,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvError};
 use std::sync::{Mutex, PoisonError};
 
 use rayon::{ScopeFifo, Yield};
@@ -81,17 +81,13 @@ struct Work<'i, I, S, N, P> {
 }
 
 impl<I: Copy, S, T, N: Fn() -> S, P: Fn(&mut S, I) -> T> Work<'_, I, S, N, P> {
-    /// `None` when the run has been stopped.
-    fn make(&self, n: usize) -> Option<T> {
-        if self.stopped.load(Ordering::Relaxed) {
-            return None;
-        }
+    fn make(&self, n: usize) -> T {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle().pop();
         let mut state = kept.unwrap_or_else(&self.init);
         let made = (self.produce)(&mut state, self.items[n]);
         idle().push(state);
-        Some(made)
+        made
     }
 }
 
@@ -114,22 +110,26 @@ where
     let begin = |n: usize| {
         let sender = sender.clone();
         scope.spawn_fifo(move |_| {
+            if work.stopped.load(Ordering::Relaxed) {
+                return;
+            }
             // Whoever waits for the item has to be told when there will be none.
             let made = catch_unwind(AssertUnwindSafe(|| work.make(n)));
-            let _ = sender.send((n, made)); // refused when the run has been stopped
+            let _ = sender.send((n, made)); // refused when the run has been stopped meanwhile
         });
     };
     let _stop = StopOnDrop(&work.stopped);
     (0..work.items.len().min(window)).for_each(begin);
     let mut waiting = BTreeMap::new();
     for (turn, &item) in work.items.iter().enumerate() {
-        while !waiting.contains_key(&turn) {
-            let Some((n, made)) = next(&finished) else { return Ok(()) };
+        let made = loop {
+            if let Some(made) = waiting.remove(&turn) {
+                break made;
+            }
+            let (n, made) = next(&finished);
             waiting.insert(n, made.unwrap_or_else(|panic: Box<dyn Any + Send>| resume_unwind(panic)));
-        }
-        if let Some(Some(made)) = waiting.remove(&turn) {
-            consume(item, made)?;
-        }
+        };
+        consume(item, made)?;
         if turn + window < work.items.len() {
             begin(turn + window);
         }
@@ -138,14 +138,13 @@ where
 }
 
 /// The next finished item. A thread of the pool itself works meanwhile: it may be the only one.
-fn next<T>(finished: &Receiver<T>) -> Option<T> {
-    loop {
-        match finished.try_recv() {
-            Err(TryRecvError::Empty) if rayon::yield_now() == Some(Yield::Executed) => {}
-            Err(TryRecvError::Empty) => return finished.recv().ok(),
-            made => return made.ok(),
-        }
+fn next<T>(finished: &Receiver<T>) -> T {
+    let mut made = finished.try_recv();
+    while made.is_err() && rayon::yield_now() == Some(Yield::Executed) {
+        made = finished.try_recv();
     }
+    let made = made.or_else(|_| finished.recv());
+    made.unwrap_or_else(|RecvError| unreachable!("the sender whose clones the tasks have outlives the wait"))
 }
 
 struct StopOnDrop<'s>(&'s AtomicBool);

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use super::{name, scene_type};
+use crate::file::from_le;
 use crate::sample::{Depth, Fault, Image, Invalid, Sample, Size, Window};
 use crate::source::fit::Fit;
 use crate::source::mat::hdf5::{ByteOrder, Dataset, Datatype, File, Group};
@@ -52,8 +53,7 @@ pub fn read_fast_depth(path: &Path) -> Result<(Image, Depth, Invalid), Fault> {
     let read = |name, dataset: &Dataset| dataset.read_all(4 * MAX_PIXELS).map_err(|error| frame.fault(name, error));
     let planes = Array3::from_shape_vec((3, size.height, size.width), read(RGB, &rgb)?);
     let image = planes.ok().and_then(Image::from_planes).ok_or_else(|| frame.fault(RGB, "too short for its shape"))?;
-    let bytes = read(DEPTH, &depth)?;
-    let metres = bytes.as_chunks::<4>().0.iter().map(|&number| f32::from_le_bytes(number)).collect();
+    let metres = from_le(&read(DEPTH, &depth)?);
     let metres = Array2::from_shape_vec((size.height, size.width), metres);
     let (depth, invalid) = Depth::from_metres(metres.map_err(|error| frame.fault(DEPTH, error))?);
     Ok((image, depth, invalid))
