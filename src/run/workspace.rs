@@ -62,7 +62,7 @@ impl Workspace {
         }
         match crate::shard::read_attributes(root) {
             Ok(there) => {
-                let differences = there.spec.differences(spec);
+                let differences = there.spec.differences(spec, ["there", "asked for"]);
                 if !differences.is_empty() {
                     let reason = format!(
                         "the set there was made with other options or from other input:\n  {}\nuse another --out, or --force to start over",

@@ -84,7 +84,7 @@ pub fn compare(a: &Set, b: &Set, progress: impl Fn() + Sync) -> Result<Compariso
         only_in_first: only(&in_a, &in_b),
         only_in_second: only(&in_b, &in_a),
         unmatched_fields: fields_a.symmetric_difference(&fields_b).map(|n| (*n).to_owned()).collect(),
-        settings: b.spec().differences(a.spec()),
+        settings: a.spec().differences(b.spec(), ["in the first", "in the second"]),
         ..Comparison::default()
     };
     let (space_a, space_b) = (a.spec().label_space, b.spec().label_space);

@@ -158,9 +158,9 @@ impl Spec {
         Ok(())
     }
 
-    /// The entries in which two specifications differ, as `name: here, there`.
+    /// The entries in which two specifications differ. `places` say where this one and the other are: `name: 4 there, 5 asked for`.
     #[must_use]
-    pub fn differences(&self, other: &Self) -> Vec<String> {
+    pub fn differences(&self, other: &Self, places: [&str; 2]) -> Vec<String> {
         let flat = |spec: &Self| {
             let mut map = json!(spec).as_object().cloned().unwrap_or_default();
             if let Some(Value::Object(options)) = map.remove("options") {
@@ -174,7 +174,7 @@ impl Spec {
         names
             .into_iter()
             .filter(|n| a.get(*n) != b.get(*n))
-            .map(|n| format!("{n}: {} there, {} asked for", show(&a, n), show(&b, n)))
+            .map(|n| format!("{n}: {} {}, {} {}", show(&a, n), places[0], show(&b, n), places[1]))
             .collect()
     }
 }

@@ -76,6 +76,8 @@ pub struct Progress {
     pub seed: u64,
     /// The settings of the run, as it wrote them.
     pub settings: String,
+    /// Fingerprints of the sets it learns from, in order; none before the first is learned from.
+    pub data: Option<Vec<String>>,
 }
 
 /// Writes a checkpoint in place of whatever is at `path`; a write that fails leaves that as it was.
@@ -97,11 +99,14 @@ pub fn save<D: Backend<f32>>(
         tensors.push((format!("{FIRST}{name}"), shape.clone(), moments.m.values()));
         tensors.push((format!("{SECOND}{name}"), shape, moments.v.values()));
     }
-    let other = BTreeMap::from([
+    let mut other = BTreeMap::from([
         ("semdepth.step".to_owned(), progress.step.to_string()),
         ("semdepth.seed".to_owned(), progress.seed.to_string()),
         ("semdepth.training".to_owned(), progress.settings.clone()),
     ]);
+    if let Some(data) = &progress.data {
+        other.insert("semdepth.data".to_owned(), data.join(" "));
+    }
     let bytes = model::serialize(tensors, network.config(), other)
         .map_err(|e| CheckpointError::Content { path: path.to_owned(), source: e.into() })?;
     file::write_atomically(path, &bytes).map_err(|source| CheckpointError::Io { path: path.to_owned(), source })
@@ -138,12 +143,12 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// No configuration, or tensors that do not fit it.
+    /// No configuration, tensors that do not fit it, or those of an encoder alone.
     pub fn network<D: Backend<f32>>(&self, device: D, config: Option<Config>) -> Result<Dss<f32, D>, CheckpointError> {
         let build = move || -> Result<_, ContentError> {
             let config = config.or_else(|| self.metadata.config.clone()).ok_or(ContentError::NoModel)?;
             let network = Dss::new(device, config, 0)?;
-            model::load(network.store(), &self.bytes, &[FIRST, SECOND])?;
+            model::load(network.store(), &self.bytes, &[FIRST, SECOND], false)?;
             Ok(network)
         };
         build().map_err(|source| self.fault(source))
@@ -155,7 +160,7 @@ impl Checkpoint {
     ///
     /// Tensors that do not fit, by name.
     pub fn fill<D: Backend<f32>>(&self, network: &Dss<f32, D>) -> Result<(), CheckpointError> {
-        model::load(network.store(), &self.bytes, &[FIRST, SECOND]).map_err(|e| self.fault(e.into()))
+        model::load(network.store(), &self.bytes, &[FIRST, SECOND], true).map_err(|e| self.fault(e.into()))
     }
 
     /// Where the run stands.
@@ -171,6 +176,7 @@ impl Checkpoint {
             step: number("semdepth.step")?,
             seed: number("semdepth.seed")?,
             settings: text("semdepth.training")?.clone(),
+            data: self.metadata.other.get("semdepth.data").map(|list| list.split(' ').map(str::to_owned).collect()),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::metric::{Average, Confusion, Flip, Picture, Protocol, Scores, average, mirror_average};
+use super::metric::{Average, Confusion, Flip, Picture, Prepared, Protocol, Scores, average, mirror_average};
 use super::model::Dss;
 use super::op::Backend;
 use super::predict::{Input, InputSize, Prediction, predict_input};
@@ -24,6 +24,8 @@ pub struct Rules {
     pub score: Option<LabelSpace>,
     /// How large the network sees the pictures.
     pub size: InputSize,
+    /// Whether a sample that cannot be read ends the evaluation.
+    pub strict: bool,
 }
 
 /// What came of an evaluation.
@@ -35,6 +37,9 @@ pub struct Evaluation {
     pub ranges: Vec<(u8, Average)>,
     /// Semantics, and in which classes; none when the sets have no labels.
     pub semantics: Option<(LabelSpace, Scores)>,
+    /// Why samples were left out that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }
 
 /// An evaluation that cannot be.
@@ -46,6 +51,9 @@ pub enum EvaluateError {
     /// Labels that cannot be carried to the classes asked for.
     #[error(transparent)]
     Labels(#[from] NoTable),
+    /// None of the samples can be read.
+    #[error("none of the samples can be read, the last for this reason: {0}")]
+    Unreadable(String),
     /// No sample at all.
     #[error("the sets hold no sample to evaluate")]
     Empty,
@@ -76,14 +84,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts a picture: depth maps in metres, each with its rows and columns.
-    pub fn add(
-        &mut self,
-        protocol: &Protocol,
-        prediction: (&[f32], usize, usize),
-        truth: (&[f32], usize, usize),
-    ) -> Picture {
-        let prepared = protocol.prepare(prediction, truth);
+    /// Counts a picture.
+    pub fn add(&mut self, prepared: &Prepared) -> Picture {
         let near = self.near.iter_mut().zip(RANGES);
         near.for_each(|(list, limit)| list.push(prepared.evaluate_to(f32::from(limit))));
         let picture = prepared.evaluate();
@@ -123,7 +125,7 @@ impl Carrier {
 ///
 /// # Errors
 ///
-/// A sample that cannot be read, labels that cannot be carried to the classes of the score.
+/// A sample that cannot be read where the rules are strict, labels that cannot be carried to the classes of the score.
 pub fn evaluate<D: Backend<f32>>(
     network: &Dss<f32, D>,
     sets: &[Set],
@@ -140,15 +142,24 @@ pub fn evaluate<D: Backend<f32>>(
     });
     let true_ones = true_ones.collect::<Result<Vec<_>, _>>()?;
     let (mut tally, mut confusion, mut labelled, mut index) = (Tally::default(), Confusion::default(), false, 0);
+    let mut unread = Vec::new();
     for (set, of_truth) in sets.iter().zip(&true_ones) {
         for row in set.rows() {
-            let sample = set.sample(row)?;
+            let sample = match set.sample(row) {
+                Ok(sample) => sample,
+                Err(error) if rules.strict => return Err(error.into()),
+                Err(error) => {
+                    unread.push(error.to_string());
+                    continue;
+                }
+            };
             let key = set.records().get(row).map_or("", |record| record.entry.key.as_str());
             let prediction = predicted(network, &sample, rules);
             let size = sample.image.size();
             let truth: Vec<f32> = sample.depth.metres().iter().copied().collect();
             let (h, w) = prediction.size;
-            let picture = tally.add(protocol, (&prediction.depth, h, w), (&truth, size.height, size.width));
+            let truth = (truth.as_slice(), size.height, size.width);
+            let picture = tally.add(&protocol.prepare_whole((&prediction.depth, h, w), truth));
             let classes = match (&sample.semantics, of_truth, &said) {
                 (Some(truth), Some(of_truth), Some(said)) => {
                     Some([of_truth.apply(truth), said.apply(&prediction.classes_at(size))])
@@ -164,11 +175,11 @@ pub fn evaluate<D: Backend<f32>>(
         }
     }
     if index == 0 {
-        return Err(EvaluateError::Empty);
+        return Err(unread.pop().map_or(EvaluateError::Empty, EvaluateError::Unreadable));
     }
     let (full, ranges) = tally.averages();
     let semantics = space.filter(|_| labelled).map(|space| (space, confusion.scores()));
-    Ok(Evaluation { full, ranges, semantics })
+    Ok(Evaluation { full, ranges, semantics, unread })
 }
 
 /// What the network says of a sample, mirror averaging included.

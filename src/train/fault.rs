@@ -22,6 +22,20 @@ pub enum TrainError {
     /// Mixes that cannot be.
     #[error(transparent)]
     Mix(#[from] MixError),
+    /// A run goes on with other data.
+    #[error(
+        "the run learned from other sets: their fingerprints are {there}, those of {named} are {asked}; --force starts over, --out names another folder, and --weights begins a new run with the network of this one",
+        there = run.join(" "), asked = asked.join(" "),
+        named = roots.iter().map(|root| root.display().to_string()).collect::<Vec<_>>().join(" ")
+    )]
+    OtherData {
+        /// Fingerprints of the sets of the run.
+        run: Vec<String>,
+        /// Of those asked for.
+        asked: Vec<String>,
+        /// Where these are.
+        roots: Vec<PathBuf>,
+    },
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -83,14 +83,13 @@ impl Settings {
         ];
         for (name, value, most) in counts {
             if !(1..=most).contains(&value) {
-                return Err(format!("{name}: expected a whole number from 1 on, found {value}"));
+                return Err(format!("{name}: expected a whole number from 1 to {most}, found {value}"));
             }
         }
         let rates = [
             ("optimiser.lr", self.optimiser.lr),
             ("optimiser.lr_encoder", self.optimiser.lr_encoder),
             ("optimiser.weight_decay", self.optimiser.weight_decay),
-            ("optimiser.eps", self.optimiser.eps),
             ("optimiser.clip", self.optimiser.clip),
         ];
         for (name, value) in rates {
@@ -98,14 +97,16 @@ impl Settings {
                 return Err(format!("{name}: expected a number from 0 on, found {value}"));
             }
         }
-        let shares = [
-            ("flip", self.flip),
-            ("optimiser.betas", self.optimiser.betas.0),
-            ("optimiser.betas", self.optimiser.betas.1),
-        ];
-        for (name, value) in shares {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(format!("{name}: expected a number from 0 to 1, found {value}"));
+        if !(0.0..=1.0).contains(&self.flip) {
+            return Err(format!("flip: expected a number from 0 to 1, found {}", self.flip));
+        }
+        // What AdamW divides by: a parameter without a gradient would become 0 / 0.
+        if !(self.optimiser.eps > 0.0 && self.optimiser.eps.is_finite()) {
+            return Err(format!("optimiser.eps: expected a number above 0, found {}", self.optimiser.eps));
+        }
+        for value in [self.optimiser.betas.0, self.optimiser.betas.1] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(format!("optimiser.betas: expected numbers from 0 to below 1, found {value}"));
             }
         }
         self.augmentation.check()

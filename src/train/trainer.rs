@@ -6,7 +6,7 @@ use dfdx::tensor::{OwnedTape, PutTape};
 use dfdx::tensor_ops::Backward;
 
 use super::checkpoint::{self, Checkpoint, CheckpointError, Progress};
-use super::data::{Batch, Batching};
+use super::data::{Batch, Batching, Data};
 use super::fault::TrainError;
 use super::model::{Config, ConfigError, Dss, Target};
 use super::nn::{Mode, Pass, Running};
@@ -22,6 +22,8 @@ pub struct Trainer<D: Backend<f32>> {
     network: Dss<f32, D>,
     optimiser: AdamW<D::Row>,
     settings: Settings,
+    /// Fingerprints of the sets that are learned from; none before they are known.
+    data: Option<Vec<String>>,
 }
 
 /// The file a run goes on from.
@@ -40,7 +42,7 @@ impl<D: Backend<f32>> Trainer<D> {
 
     /// A fresh run of a given network.
     pub fn with(network: Dss<f32, D>, settings: Settings) -> Self {
-        Self { network, optimiser: AdamW::new(settings.optimiser), settings }
+        Self { network, optimiser: AdamW::new(settings.optimiser), settings, data: None }
     }
 
     /// The run whose checkpoint is at `path`, where it stood.
@@ -53,7 +55,27 @@ impl<D: Backend<f32>> Trainer<D> {
         let settings = checkpoint.plan()?.settings;
         let network = checkpoint.network(device, None)?;
         let optimiser = checkpoint.optimiser(settings.optimiser, &network)?;
-        Ok(Self { network, optimiser, settings })
+        let data = checkpoint.progress()?.data;
+        Ok(Self { network, optimiser, settings, data })
+    }
+
+    /// Says which sets are learned from.
+    ///
+    /// # Errors
+    ///
+    /// The run has learned from others.
+    pub fn learn_from(&mut self, data: &Data) -> Result<(), TrainError> {
+        let asked: Vec<String> = data.sets().iter().map(|set| set.fingerprint().to_owned()).collect();
+        match &self.data {
+            Some(run) if *run != asked => {
+                let roots = data.sets().iter().map(|set| set.root().to_owned()).collect();
+                Err(TrainError::OtherData { run: run.clone(), asked, roots })
+            }
+            _ => {
+                self.data = Some(asked);
+                Ok(())
+            }
+        }
     }
 
     /// The network as it is now.
@@ -163,7 +185,7 @@ impl<D: Backend<f32>> Trainer<D> {
     /// The file system; what was at `path` then stays.
     pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
         let settings = serde_json::to_string(&self.settings).unwrap_or_default();
-        let progress = Progress { step: self.step(), seed: self.settings.seed, settings };
+        let progress = Progress { step: self.step(), seed: self.settings.seed, settings, data: self.data.clone() };
         checkpoint::save(path, &self.network, &self.optimiser, &progress)
     }
 }

@@ -117,7 +117,7 @@ where
         let bytes = std::fs::read(root.join("nano_weights.safetensors")).unwrap();
         let config = model::read_metadata(&bytes).unwrap().config.expect("a configuration in the metadata");
         let network = Dss::new(place(), config, 0).unwrap();
-        model::load(network.store(), &bytes, &[]).unwrap();
+        model::load(network.store(), &bytes, &[], false).unwrap();
         let batch = Golden::read(&root.join("nano_input.safetensors"));
         Self {
             network,

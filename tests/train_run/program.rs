@@ -70,6 +70,13 @@ fn the_program_trains_goes_on_and_evaluates() {
     assert_eq!(other.status.code(), Some(2));
     assert!(text(&other.stderr).contains("seed is 0, asked for is 1"), "{}", text(&other.stderr));
 
+    // Nor does it take other data for its own.
+    let other = rooms(&dir.path().join("other"), 2);
+    let other = sdtrain(&[&[other.to_str().unwrap()], &command[1..]].concat());
+    assert_eq!(other.status.code(), Some(2));
+    assert!(text(&other.stderr).contains("the run learned from other sets"), "{}", text(&other.stderr));
+    assert!(tree(Path::new(run)) == before);
+
     // The file in the folder makes the same run again; --resume needs nothing but the folder.
     let config = format!("{run}/train.toml");
     let again = sdtrain(&[set, "--val", set, "--out", run, "--config", &config, "--json"]);

@@ -88,8 +88,13 @@ impl Args {
             FlipName::Mean => Flip::Mean,
             FlipName::Ramp => Flip::Ramp,
         });
-        let rules =
-            Rules { protocol: self.rules.protocol()?, flip, score: self.rules.score()?, size: self.network.size() };
+        let rules = Rules {
+            protocol: self.rules.protocol()?,
+            flip,
+            score: self.rules.score()?,
+            size: self.network.size(),
+            strict: true,
+        };
         let network = self.network.load(device, &self.run)?;
         let mut sets = Vec::new();
         for path in &self.sets {

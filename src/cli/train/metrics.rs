@@ -53,7 +53,7 @@ impl Args {
         let mut tally = Tally::default();
         for (prediction, truth) in &pairs {
             let ((p, said), (t, labels)) = (predictions.get(prediction, steps)?, truths.get(truth, steps)?);
-            tally.add(&protocol, p.plane(), t.plane());
+            tally.add(&protocol.prepare(p.plane(), t.plane()));
             if let (Some(semantics), Some(said), Some(labels)) = (&mut semantics, said, labels) {
                 semantics.add(&said, &labels);
             }

@@ -20,7 +20,7 @@ use crate::train::mixing::Mixing;
 use crate::train::op::Backend;
 use crate::train::plan::{Plan, Usual};
 use crate::train::report::{Speed, StepReport};
-use crate::train::session::{BEST, Session, Told, Validation, validation_rules};
+use crate::train::session::{self, BEST, EVALUATION, Session, Told, Validation, validation_rules};
 use crate::train::trainer::{LAST, Trainer};
 
 /// Trains a network. The same command again goes on where it was stopped.
@@ -87,6 +87,10 @@ impl Args {
                 unread += report.skipped.len();
                 tell(&bar, output, report, speed, steps, batch);
                 last = Some(report.clone());
+            }
+            Told::Unread(reason) => {
+                bar.say(output, format_args!("left out of the evaluation: {reason}"));
+                unread += 1;
             }
             Told::Validated(validation, is_best) => {
                 let best = if is_best {
@@ -215,6 +219,7 @@ impl Args {
                 let run = self.out.display();
                 return Err(Usage(format!("{run} holds a run with other settings: {key} is {has}, asked for is {asked}; --resume goes on with its own, --force starts over, --out names another folder")).into());
             }
+            trainer.learn_from(data).map_err(|e| Usage(format!("{}: {e}", self.out.display())))?;
             output.say(format_args!("going on after step {} of {}", trainer.step(), trainer.settings().steps));
             trainer.set_settings(asked.settings);
             trainer
@@ -237,7 +242,7 @@ impl Args {
             trainer
         };
         if self.force {
-            clear(&self.out)?;
+            session::clear(&self.out)?;
         }
         let plan = Plan { network: trainer.network().config().clone(), settings: trainer.settings().clone() };
         let text = format!("# semdepth {}: sdtrain --config {CONFIG}\n{}", env!("CARGO_PKG_VERSION"), plan.to_toml());
@@ -261,36 +266,9 @@ impl Args {
             None => evaluate(network, sets, &rules, |_| ())?,
         };
         let (text, value) = (eval::text(&rules.protocol, &found), eval::value(network, sets, &rules, &found));
-        write_atomically(&self.out.join("eval.json"), serde_json::to_string_pretty(&value)?.as_bytes())?;
+        write_atomically(&self.out.join(EVALUATION), serde_json::to_string_pretty(&value)?.as_bytes())?;
         Ok((text, value))
     }
-}
-
-/// Removes what a run left in its folder; nothing else.
-fn clear(folder: &Path) -> Result<()> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(_) => return Ok(()),
-    };
-    for entry in entries {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let ours = [
-            "step-",
-            "not-finite-",
-            "events.out.tfevents.",
-            "log.",
-            "validation.",
-            "eval.",
-            "curves.",
-            "best.",
-            "last.",
-        ];
-        if path.is_file() && ours.iter().any(|start| name.starts_with(start)) {
-            std::fs::remove_file(path)?;
-        }
-    }
-    Ok(())
 }
 
 /// A step: on the bar, or a line now and then where there is none.

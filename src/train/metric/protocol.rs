@@ -94,13 +94,37 @@ pub struct Prepared {
 pub type Plane<'a> = (&'a [f32], usize, usize);
 
 impl Protocol {
-    /// Picks the pixels of one picture. A prediction of the KB crop's size is laid on the full frame (or the truth cut to it); any
-    /// other size is resized to the truth's.
+    /// Picks the pixels of one picture of whose prediction nothing but the size is known: one of the KB crop's size is laid on
+    /// the full frame (or the truth cut to it), any other is resized to the truth's.
     ///
     /// # Panics
     ///
     /// When a map has not rows times columns values.
     pub fn prepare(&self, prediction: Plane, truth: Plane) -> Prepared {
+        let (p, ph, pw) = prediction;
+        self.pick((&self.sound(p), ph, pw), truth)
+    }
+
+    /// As [`prepare`](Self::prepare), of a prediction that shows all of the truth's picture, whatever its size.
+    ///
+    /// # Panics
+    ///
+    /// When a map has not rows times columns values.
+    pub fn prepare_whole(&self, prediction: Plane, truth: Plane) -> Prepared {
+        let ((p, ph, pw), (_, th, tw)) = (prediction, truth);
+        let p = self.sound(p);
+        if (ph, pw) == (th, tw) {
+            return self.pick((&p, ph, pw), truth);
+        }
+        self.pick((&resize((&p, ph, pw), (th, tw)), th, tw), truth)
+    }
+
+    /// Before anything is resized: a neighbour of what is no number would become none as well.
+    fn sound(&self, prediction: &[f32]) -> Vec<f32> {
+        prediction.iter().map(|d| sound(*d, self.range)).collect()
+    }
+
+    fn pick(&self, prediction: Plane, truth: Plane) -> Prepared {
         let ((p, ph, pw), (t, th, tw)) = (prediction, truth);
         assert_eq!((p.len(), t.len()), (ph * pw, th * tw), "a map has rows times columns values");
         // Where the KB crop lies in the truth.
@@ -125,7 +149,7 @@ impl Protocol {
                 let at = row.checked_sub(origin.0).zip(column.checked_sub(origin.1).filter(|column| *column < pw));
                 let predicted = at.and_then(|(row, column)| p.get(row * pw + column));
                 if let Some(d) = predicted.filter(|_| g > low && g < high) {
-                    pairs.push((sound(*d, self.range), g));
+                    pairs.push((*d, g));
                 }
             }
         }
@@ -209,6 +233,36 @@ pub fn resize((map, h, w): Plane, (rows, columns): (usize, usize)) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prediction_of_the_whole_frame_is_not_taken_for_the_kb_crop() {
+        let protocol: Protocol = "full_garg".parse().unwrap();
+        let by_row = |rows: usize, columns: usize| {
+            let depth = |i: usize| (((i / columns) as f32 + 0.5) / rows as f32).mul_add(60.0, 5.0);
+            (0..rows * columns).map(depth).collect::<Vec<f32>>()
+        };
+        let truth = by_row(375, 1242);
+        for (rows, columns) in [(352, 1216), (352, 608), (375, 1242)] {
+            let prediction = by_row(rows, columns);
+            let whole = protocol.prepare_whole((&prediction, rows, columns), (&truth, 375, 1242)).evaluate();
+            let error = whole.metrics.unwrap().abs_rel;
+            assert!(error < 1e-3, "{rows}x{columns}: {error}");
+        }
+        let crop = by_row(352, 1216);
+        let guessed = protocol.prepare((&crop, 352, 1216), (&truth, 375, 1242)).evaluate();
+        assert!(guessed.metrics.unwrap().abs_rel > 0.02, "its size alone says that it is the crop");
+    }
+
+    #[test]
+    fn what_is_no_number_does_not_spread_when_a_prediction_is_resized() {
+        let protocol: Protocol = "full".parse().unwrap();
+        let prediction = [f32::INFINITY, 2.0, 2.0, f32::NAN];
+        let found = protocol.prepare((&prediction, 1, 4), (&[1.0; 8], 1, 8));
+        let depths: Vec<f32> = found.pairs.iter().map(|(d, _)| *d).collect();
+        assert_eq!(depths[0], 10.0);
+        assert_eq!(depths[3..5], [2.0, 2.0]);
+        assert_eq!(depths[7], 1e-3);
+    }
 
     #[test]
     fn crops_are_those_of_the_specification() {

@@ -17,6 +17,11 @@ pub enum WeightsError {
     /// Not a safetensors file.
     #[error("no safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
+    /// An encoder where a whole network is needed.
+    #[error(
+        "it holds an encoder alone, and the other layers would keep their first, random values; begin a run from it with sdtrain --weights"
+    )]
+    EncoderAlone,
     /// A tensor the network has and the file lacks.
     #[error("tensor `{name}` is missing{}", more(*others))]
     Missing {
@@ -102,15 +107,23 @@ pub fn read_metadata(bytes: &[u8]) -> Result<Metadata, WeightsError> {
 
 /// Fills the tensors of `store` from a weights file. Tensors whose names begin with one of `aside` are left to the caller, timm's
 /// counters are ignored, and bias tables of another window are resized. A file of a bare encoder (timm's names, classifier or not)
-/// fills the encoder alone.
+/// fills the encoder alone, where `encoder_alone` allows that.
 ///
 /// # Errors
 ///
 /// A missing, unknown or mis-shaped tensor, by name. The store is then unchanged.
-pub fn load<E: Scalar, D: Backend<E>>(store: &Store<E, D>, bytes: &[u8], aside: &[&str]) -> Result<(), WeightsError> {
+pub fn load<E: Scalar, D: Backend<E>>(
+    store: &Store<E, D>,
+    bytes: &[u8],
+    aside: &[&str],
+    encoder_alone: bool,
+) -> Result<(), WeightsError> {
     let file = SafeTensors::deserialize(bytes)?;
     let mut given: BTreeMap<String, TensorView> = BTreeMap::new();
     let bare = file.names().iter().any(|name| name.starts_with("stem."));
+    if bare && !encoder_alone {
+        return Err(WeightsError::EncoderAlone);
+    }
     for (name, view) in file.tensors() {
         let skipped = name.ends_with("num_batches_tracked")
             || aside.iter().any(|prefix| name.starts_with(prefix))
@@ -291,15 +304,18 @@ mod tests {
     fn an_export_of_timm_fills_the_encoder_alone() {
         let (theirs, ours) = (nano((64, 96), 1), nano((64, 96), 2));
         let head = values(&ours, "head.depth.out.weight");
-        load(ours.store(), &bytes(timm(&theirs)), &[]).unwrap();
+        load(ours.store(), &bytes(timm(&theirs)), &[], true).unwrap();
         for entry in ours.store().entries().iter().filter(|entry| entry.name.starts_with("encoder.")) {
             assert_eq!(entry.values(), values(&theirs, &entry.name), "{}", entry.name);
         }
         assert_eq!(values(&ours, "head.depth.out.weight"), head, "everything else stays");
+        // Where a whole network is read, the other layers would keep what chance has drawn.
+        let refused = load(ours.store(), &bytes(timm(&theirs)), &[], false).unwrap_err();
+        assert!(refused.to_string().contains("an encoder alone"), "{refused}");
         // A feature extractor writes stages_0 for stages.0.
         let ours = nano((64, 96), 3);
         let renamed = timm(&theirs).into_iter().map(|(name, s, v)| (name.replace("stages.", "stages_"), s, v));
-        load(ours.store(), &bytes(renamed.collect()), &[]).unwrap();
+        load(ours.store(), &bytes(renamed.collect()), &[], true).unwrap();
         let name = "encoder.stages.2.blocks.1.attn_grid.mlp.fc2.weight";
         assert_eq!(values(&ours, name), values(&theirs, name));
     }
@@ -313,7 +329,7 @@ mod tests {
         let table = file.iter_mut().find(|(n, ..)| n == name).unwrap();
         assert_eq!(table.1, [2, 7, 11]);
         table.2 = (0..2 * 77).map(|i| if i < 77 { (i / 11) as f32 } else { 100.0 + (i % 11) as f32 }).collect();
-        load(ours.store(), &bytes(file), &[]).unwrap();
+        load(ours.store(), &bytes(file), &[], true).unwrap();
         let found = values(&ours, &format!("encoder.{name}"));
         // Row i of 3 reads (i + 0.5) 7 / 3 - 0.5 = 2/3, 3, 16/3; column j of 5 reads (j + 0.5) 11 / 5 - 0.5 = 0.6, 2.8, 5, 7.2, 9.4.
         let expected = [2.0 / 3.0, 3.0, 16.0 / 3.0].iter().flat_map(|row| [*row; 5]);
@@ -330,7 +346,7 @@ mod tests {
         let named = |change: &dyn Fn(&mut File)| {
             let mut file = timm(&theirs);
             change(&mut file);
-            load(ours.store(), &bytes(file), &[]).unwrap_err().to_string()
+            load(ours.store(), &bytes(file), &[], true).unwrap_err().to_string()
         };
         let proj = "stages.0.blocks.0.attn_block.attn.proj.bias";
         let lacking = named(&|file| file.retain(|(name, ..)| name != proj));

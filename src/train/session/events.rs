@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::files::EVENTS;
 use super::{Validation, io_error};
 use crate::train::fault::TrainError;
 use crate::train::report::StepReport;
@@ -22,7 +23,7 @@ pub(super) struct Events {
 impl Events {
     /// Begins the file of a run that has finished `step` steps. TensorBoard then forgets what earlier files say of later steps.
     pub(super) fn begin(folder: &Path, step: u64) -> Result<Self, TrainError> {
-        let path = folder.join(format!("events.out.tfevents.{step:010}.semdepth"));
+        let path = folder.join(format!("{}{step:010}{}", EVENTS[0], EVENTS[1]));
         let file = File::create(&path).map_err(io_error(&path))?;
         let mut events = Self { path, file };
         let mut version = Vec::new();

@@ -1,6 +1,7 @@
 //! A run in its folder: log, checkpoints, validation, pictures; stopped at any step and continued.
 
 mod events;
+mod files;
 mod history;
 mod lines;
 mod pictures;
@@ -13,6 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use self::events::Events;
+pub use self::files::{BEST, CURVES, EVALUATION, LOG, VALIDATION, clear};
+use self::files::{CHECKPOINT, NOT_FINITE, is_numbered};
 pub use self::history::History;
 use self::lines::Lines;
 pub use self::validation::{Validation, validation_rules};
@@ -25,15 +28,6 @@ use super::op::Backend;
 use super::report::{Speed, StepReport};
 use super::trainer::{LAST, Trainer};
 use crate::file;
-
-/// The checkpoint that did best on the validation sets.
-pub const BEST: &str = "best.safetensors";
-/// The chart of losses and metrics.
-pub const CURVES: &str = "curves.png";
-/// A line a step.
-pub const LOG: &str = "log.jsonl";
-/// A line an evaluation on the validation sets.
-pub const VALIDATION: &str = "validation.jsonl";
 
 /// Where a run is written, and what it learns from.
 #[derive(Debug)]
@@ -53,6 +47,8 @@ pub struct Session<'a> {
 pub enum Told<'a> {
     /// A step is done.
     Step(&'a StepReport, &'a Speed),
+    /// A sample of the validation sets cannot be read, and was left out.
+    Unread(&'a str),
     /// The network was evaluated; whether it is the best so far.
     Validated(&'a Validation, bool),
 }
@@ -64,12 +60,13 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// Whatever ends the run. The last checkpoint then stands, and the run can go on from there.
+    /// Other sets than before, or whatever else ends the run. The last checkpoint then stands, and the run can go on from there.
     pub fn run<D: Backend<f32>>(
         &self,
         trainer: &mut Trainer<D>,
         mut observe: impl FnMut(Told<'_>),
     ) -> Result<Option<Evaluation>, TrainError> {
+        trainer.learn_from(&self.data)?;
         let settings = trainer.settings().clone();
         if trainer.step() >= settings.steps {
             return Ok(None);
@@ -112,6 +109,7 @@ impl Session<'_> {
                 if let Some(data) = self.validation {
                     let rules = validation_rules(trainer.network().config(), &settings)?;
                     let found = evaluate(trainer.network(), data.sets(), &rules, |_| ())?;
+                    found.unread.iter().for_each(|reason| observe(Told::Unread(reason)));
                     let validation = Validation::new(step, &found);
                     let is_best = validations.all().iter().all(|other| validation.beats(other, settings.best));
                     if is_best {
@@ -145,13 +143,13 @@ impl Session<'_> {
         if keep == 0 {
             return Ok(());
         }
-        trainer.save(&self.folder.join(format!("{STEP}{:08}{ENDING}", trainer.step())))?;
+        let [before, after] = CHECKPOINT;
+        trainer.save(&self.folder.join(format!("{before}{:08}{after}", trainer.step())))?;
         let mut kept: Vec<PathBuf> = Vec::new();
         for entry in std::fs::read_dir(self.folder).map_err(io_error(self.folder))? {
             let path = entry.map_err(io_error(self.folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let number = name.strip_prefix(STEP).and_then(|rest| rest.strip_suffix(ENDING));
-            if number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())) {
+            if is_numbered(&name, CHECKPOINT) {
                 kept.push(path);
             }
         }
@@ -164,7 +162,7 @@ impl Session<'_> {
 
     /// Saves the batches of a step that cannot be learned from.
     fn not_finite<D: Backend<f32>>(&self, trainer: &Trainer<D>, batches: &[Batch], step: u64) -> TrainError {
-        let saved = self.folder.join(format!("not-finite-{step}.safetensors"));
+        let saved = self.folder.join(format!("{}{step}{}", NOT_FINITE[0], NOT_FINITE[1]));
         let config = trainer.network().config();
         let (h, w) = config.input_size;
         let mut tensors = Vec::new();
@@ -187,9 +185,6 @@ impl Session<'_> {
         }
     }
 }
-
-const STEP: &str = "step-";
-const ENDING: &str = ".safetensors";
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> TrainError {
     let path = path.to_owned();

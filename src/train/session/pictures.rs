@@ -2,6 +2,7 @@ use std::path::Path;
 
 use image::{ImageFormat, RgbImage};
 
+use super::files::{SHEET, SHEETS};
 use super::{CURVES, History, io_error, validation_rules};
 use crate::file;
 use crate::sample::{Sample, Size};
@@ -35,9 +36,9 @@ pub(super) fn sheet<D: Backend<f32>>(
         range_m: Some((0.0, trainer.network().config().d_max)).filter(|_| rows.is_empty()),
         ..SheetOptions::default()
     };
-    let sheets = folder.join("sheets");
+    let sheets = folder.join(SHEETS);
     std::fs::create_dir_all(&sheets).map_err(io_error(&sheets))?;
-    write(&sheets.join(format!("step-{:08}.png", trainer.step())), &draw_sheet(&rows, &options))
+    write(&sheets.join(format!("{}{:08}{}", SHEET[0], trainer.step(), SHEET[1])), &draw_sheet(&rows, &options))
 }
 
 /// The picture with the depth and the classes the network sees, at the size at which it sees them.

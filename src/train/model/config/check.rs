@@ -101,6 +101,20 @@ impl Config {
         if self.depth_start.is_some_and(|d| !(d > 0.0 && d < self.d_max)) {
             return refuse("head.depth.start", format!("it is not between 0 and d_max = {} m", self.d_max));
         }
+        if !(0.0..self.d_max).contains(&f64::from(self.d_lo)) {
+            return refuse("loss.d_lo", format!("{} m is not from 0 to below d_max = {} m", self.d_lo, self.d_max));
+        }
+        if !(0.0..=1.0).contains(&self.loss_focus) {
+            return refuse("loss.focus", format!("{} is not from 0 to 1", self.loss_focus));
+        }
+        for (key, weight) in [("loss.weight", self.loss_weight), ("loss.lambda_sem", self.lambda_sem)] {
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return refuse(key, format!("{weight} is not from 0 on"));
+            }
+        }
+        if !self.input_mean.iter().all(|mean| mean.is_finite()) {
+            return refuse("input.mean", format!("{:?} are not numbers", self.input_mean));
+        }
         if !self.input_std.iter().all(|s| s.is_finite() && *s > 0.0) {
             return refuse("input.std", format!("{:?} are not positive", self.input_std));
         }
@@ -152,6 +166,10 @@ mod tests {
             (r#"{"model": "dss-nano", "lgcat.norm_eps": 0}"#, "lgcat.norm_eps"),
             (r#"{"model": "dss-nano", "loss.eps": 0}"#, "loss.eps"),
             (r#"{"model": "dss-nano", "loss.depth": "berhu"}"#, "adabins"),
+            (r#"{"model": "dss-nano", "loss.d_lo": 10}"#, "below d_max = 10 m"),
+            (r#"{"model": "dss-nano", "loss.focus": 1.5}"#, "loss.focus"),
+            (r#"{"model": "dss-nano", "loss.weight": -1}"#, "loss.weight"),
+            (r#"{"model": "dss-nano", "loss.lambda_sem": -0.1}"#, "loss.lambda_sem"),
             (r#"{"model": "dss-nano", "lgcat.pos_bias": "sine"}"#, "relative"),
             (r#"{"model": "dss-nano", "lgcat.shared_weights": 1}"#, "boolean"),
             (r#"{"model": "dss-nano", "lgcat.scales": []}"#, "lgcat.scales"),
