@@ -4,9 +4,11 @@
 
 mod common;
 
+use std::fs;
 use std::path::Path;
 
-use common::process::sdprep;
+use common::process::{done, refused, sdprep};
+use common::tree;
 use semdepth::shard::Set;
 
 /// The CRC of the depth of all samples, as `fixtures/folder/expected.json` has it.
@@ -24,7 +26,7 @@ fn depth_crc(set: &Path) -> u32 {
 fn documented_commands_convert_real_folders() {
     let Some(real) = common::real_data() else { return };
     let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/folder/expected.json");
-    let expected: serde_json::Value = serde_json::from_slice(&std::fs::read(expected).unwrap()).unwrap();
+    let expected: serde_json::Value = serde_json::from_slice(&fs::read(expected).unwrap()).unwrap();
     let out = tempfile::tempdir().unwrap();
     for (name, command) in [
         ("rgbd_7scenes", "folder rgbd_7scenes --preset 7scenes"),
@@ -50,7 +52,7 @@ fn documented_commands_convert_real_folders() {
 /// Writes an 8-bit RGB PNG and a 16-bit depth PNG.
 fn write_pair(folder: &Path, image: &str, depth: &str) {
     for file in [image, depth] {
-        std::fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+        fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
     }
     image::RgbImage::new(8, 6).save(folder.join(image)).unwrap();
     image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(8, 6, image::Luma([1500])).save(folder.join(depth)).unwrap();
@@ -63,9 +65,9 @@ fn a_damaged_file_is_a_finding_and_the_rest_is_converted() {
         write_pair(folder.path(), &format!("own/rgb/{i}.png"), &format!("own/depth/{i}.png"));
     }
     let spoiled = folder.path().join("own/depth/2.png");
-    let bytes = std::fs::read(&spoiled).unwrap();
-    std::fs::write(&spoiled, &bytes[..bytes.len() - 20]).unwrap();
-    std::fs::remove_file(folder.path().join("own/depth/3.png")).unwrap();
+    let bytes = fs::read(&spoiled).unwrap();
+    fs::write(&spoiled, &bytes[..bytes.len() - 20]).unwrap();
+    fs::remove_file(folder.path().join("own/depth/3.png")).unwrap();
     let run = sdprep(folder.path(), "convert folder own --images rgb/*.png --depths depth/*.png --depth-scale 1/1000");
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(run.stderr.contains("left out rgb/3.png: it has no depth"), "{}", run.stderr);
@@ -130,4 +132,49 @@ fn bts_and_densedepth_folders_are_recognised() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     let set = Set::open(folder.path().join("shards/nyu-test")).unwrap();
     assert_eq!(set.sample(0).unwrap().depth.metres()[(5, 7)], 1.5);
+}
+
+#[test]
+fn what_is_asked_to_be_left_alone_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    // The places where the real files would be.
+    for path in ["data/nyu_depth_v2_labeled.mat", "data/kitti/2011_09_26/calib_cam_to_cam.txt"] {
+        fs::create_dir_all(folder.join(path).parent().unwrap()).unwrap();
+        fs::write(folder.join(path), "downloaded").unwrap();
+    }
+    let before = tree(folder);
+    refused(folder, "synth indoor -n 1 --height 64 --width 64 --as nyu-mat", "is there already");
+    refused(folder, "synth road -n 1 --height 94 --width 310 --as kitti", "is there already");
+    refused(folder, "synth indoor -n 1 --as nyu-mat --out x.mat --dry-run", "--dry-run is for sets");
+    refused(folder, "labels remap data --from ade20k --to nyu40 --out y --dry-run", "--dry-run is for sets");
+    refused(folder, "synth indoor -n 99999999999", "from 1 to 10000000");
+    refused(folder, "convert folder data --images *.jpg --split tain", "train, val, test, all");
+    refused(folder, "convert folder data --images *.jpg --depths *.png --depth-scale 0", "not 0");
+    assert!(tree(folder) == before);
+}
+
+#[test]
+fn every_set_of_a_folder_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    for out in ["shards/a/train", "shards/b/train", "shards/c", "shards/d"] {
+        done(folder, &format!("synth indoor -n 1 --height 32 --width 32 --quiet --out {out}"));
+    }
+    fs::write(folder.join("shards/c/zarr.json"), "{").unwrap();
+    fs::remove_file(folder.join("shards/d/zarr.json")).unwrap();
+    let run = sdprep(folder, "verify");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    for line in ["shards/a/train: whole", "shards/b/train: whole", "shards/c: NOT READ", "shards/d: NOT READ"] {
+        assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
+    }
+    let run = sdprep(folder, "view --out sheet.png");
+    assert!(run.code == 3 && run.stderr.contains("shards/c/zarr.json"), "{}", run.stderr);
+    ["c", "d"].iter().for_each(|set| fs::remove_dir_all(folder.join("shards").join(set)).unwrap());
+    done(folder, "view --out sheet.png");
+    assert!(folder.join("sheet-a-train.png").exists() && folder.join("sheet-b-train.png").exists());
+    done(folder, "export --to npy --out npy");
+    assert!(folder.join("npy/a/train").exists() && folder.join("npy/b/train").exists());
+    let run = sdprep(folder, "verify nowhere");
+    assert!(run.code == 3 && run.stderr.contains("there is no prepared set here"), "{}", run.stderr);
 }

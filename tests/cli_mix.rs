@@ -202,3 +202,34 @@ fn a_damaged_parent_quarantines_its_mixes() {
     done(folder.path(), "mix mixed --method cutmix --out twice --quiet");
     assert_eq!(Set::open(folder.path().join("twice")).unwrap().records().len(), 6 - found.len());
 }
+
+#[test]
+fn a_mix_never_takes_the_place_of_what_it_is_made_from() {
+    let folder = rooms();
+    let before = tree(&folder.path().join("shards"));
+    for out in ["shards/synth-indoor", "shards", "shards/synth-indoor/mix"] {
+        refused(folder.path(), &format!("mix shards/synth-indoor --method cutmix --force --out {out}"), "is read");
+    }
+    let predicted = "mix shards/synth-indoor --method nearfarmix --predicted";
+    done(folder.path(), "synth indoor -n 6 --height 48 --width 64 --quiet --out dense");
+    let dense = tree(&folder.path().join("dense"));
+    refused(folder.path(), &format!("{predicted} dense --force --out dense"), "is read");
+    assert!(tree(&folder.path().join("shards")) == before && tree(&folder.path().join("dense")) == dense);
+}
+
+#[test]
+fn a_prediction_that_is_given_is_used_and_one_that_is_needed_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let road = "synth road -n 4 --height 64 --width 96 --quiet --out";
+    ["road", "dense"].iter().for_each(|out| drop(done(folder.path(), &format!("{road} {out}"))));
+    done(folder.path(), "mix road --method nearfarmix --out plain");
+    done(folder.path(), "mix road --method nearfarmix --predicted dense --out with");
+    let mix = |set: &str| Set::open(folder.path().join(set)).unwrap().records()[0].entry.provenance.clone();
+    assert!(mix("plain") != mix("with"), "where a sky has no depth, a filled copy differs from what is given");
+    refused(folder.path(), "mix road --method nearfarmix --near-mask predicted --out x", "--predicted SET");
+    let drawn = "mix road --method nearfarmix --near-mask predicted --predicted dense --plan plan.jsonl";
+    done(folder.path(), &format!("{drawn} --out a"));
+    refused(folder.path(), "mix road --plan plan.jsonl --out b", "say which: --predicted SET");
+    done(folder.path(), "mix road --plan plan.jsonl --predicted dense --out b");
+    assert!(tree(&folder.path().join("a")) == tree(&folder.path().join("b")));
+}

@@ -159,6 +159,43 @@ fn what_is_not_a_set_is_never_deleted_or_filled() {
 }
 
 #[test]
+fn what_lies_in_a_set_or_in_a_folder_called_like_a_field_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let force = RunOptions { force: true, ..options() };
+    // Pictures of a data set, in folders that a set would have.
+    let own = dir.path().join("scans");
+    fs::create_dir_all(own.join("image")).unwrap();
+    fs::write(own.join("image/0001.jpg"), "a picture").unwrap();
+    for options in [&options(), &force] {
+        let error = convert(&made(4), &own, options, &Silent).unwrap_err().to_string();
+        assert!(error.contains("0001.jpg"), "{error}");
+    }
+    assert_eq!(tree(&own).len(), 1);
+    let set = dir.path().join("set");
+    for note in ["notes.txt", "depth/notes.txt", "notes/mine.txt"] {
+        make(&set, &options());
+        fs::create_dir_all(set.join(note).parent().unwrap()).unwrap();
+        fs::write(set.join(note), "mine").unwrap();
+        let before = tree(&set);
+        let error = convert(&made(4), &set, &force, &Silent).unwrap_err().to_string();
+        assert!(error.contains("notes") && error.contains("move it away"), "{error}");
+        assert!(tree(&set) == before);
+        fs::remove_dir_all(&set).unwrap();
+    }
+}
+
+#[test]
+fn a_set_is_complete_only_with_all_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let part = |i| RunOptions { part: Part::new(i, 2).unwrap(), ..options() };
+    make(dir.path(), &part(0));
+    fs::remove_file(dir.path().join("image/c.0.0.0.0")).unwrap();
+    assert_eq!(make(dir.path(), &part(1)).fingerprint, None, "the first shard is lost");
+    assert!(make(dir.path(), &part(0)).fingerprint.is_some());
+    assert!(verify(&Set::open(dir.path()).unwrap(), || ()).findings.is_empty());
+}
+
+#[test]
 fn strict_stops_at_the_first_bad_sample_and_leaves_no_whole_set() {
     let dir = tempfile::tempdir().unwrap();
     let error = convert(&made(11), dir.path(), &RunOptions { strict: true, ..options() }, &Silent).unwrap_err();

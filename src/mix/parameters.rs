@@ -29,6 +29,7 @@ impl Domain {
     /// Roads when the name of the data set says so, rooms otherwise.
     #[must_use]
     pub fn of(dataset: &str) -> Self {
+        let dataset = dataset.to_ascii_lowercase();
         let is_road = ["kitti", "road", "cityscapes", "drive"].iter().any(|word| dataset.contains(word));
         if is_road { Self::Road } else { Self::Indoor }
     }

@@ -15,7 +15,7 @@ pub enum Unmixed {
     /// No other sample may be its partner.
     #[error("no other sample may be its partner")]
     NoPartner,
-    /// The partner could not be read, or no threshold or choice of classes gave a share within bounds.
+    /// No threshold or choice of classes gave a share within bounds.
     #[error("every draw gave too small or too large a share")]
     Share,
     /// Fewer than 200 measurements where depth has to be densified, or none at all.

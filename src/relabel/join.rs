@@ -117,7 +117,6 @@ impl Join {
                     }
                 }
                 JoinBy::Name => {
-                    add(key.clone(), record.row);
                     let image = record.entry.source.get("image");
                     if let Some((stem, _)) = image.and_then(|i| i.rsplit_once('.')) {
                         add(stem.to_owned(), record.row);
@@ -127,6 +126,10 @@ impl Join {
                     }
                 }
             }
+        }
+        // A name that is a key means that sample, whatever other pictures are called.
+        if self.by == JoinBy::Name {
+            names.extend(records.iter().map(|record| (record.entry.key.clone(), Some(record.row))));
         }
         names
     }
@@ -192,7 +195,10 @@ mod tests {
 
     #[test]
     fn a_name_of_two_samples_belongs_to_neither() {
+        let nested = records(&[("1", "1.jpg"), ("sub/1", "sub/1.jpg")]);
         let records = records(&[("a/1", "a/1.jpg"), ("b/1", "b/1.jpg")]);
         assert_eq!(join(&Join::default(), &["1.png", "b/1.png"], &records).unwrap(), [None, Some("b/1.png".into())]);
+        let found = join(&Join::default(), &["1.png", "sub/1.png"], &nested).unwrap();
+        assert_eq!(found, [Some("1.png".into()), Some("sub/1.png".into())], "a key goes before a last part");
     }
 }

@@ -126,7 +126,7 @@ impl<'a> Maps<'a> {
         let mut maps = Self {
             parent,
             base: options.base.unwrap_or(Base::Zero),
-            remap: Remap::identity(LabelSpace::Ade20k150),
+            remap: remap_of(options.base.unwrap_or(Base::Zero)),
             options,
             files,
             confidences,

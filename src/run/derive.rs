@@ -65,14 +65,28 @@ pub fn derive(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<(Outcome, Option<Set>), RunError> {
-    let parent = resolved(derivation.parent().root());
-    let place = resolved(out);
-    if place.starts_with(&parent) || parent.starts_with(&place) {
-        let reason = "this is the set itself, or holds it; name another folder with --out".into();
-        return Err(RunError::Occupied { path: out.to_owned(), reason });
-    }
+    keep_apart(out, [derivation.parent().root()])?;
     let (spec, rows) = plan(derivation, options)?;
     execute(&rows, &spec, out, options, progress)
+}
+
+/// Makes sure that a set does not come to lie in, on or around one that is read for it.
+///
+/// # Errors
+/// [`RunError::Occupied`] when it would.
+pub fn keep_apart<'p>(out: &Path, inputs: impl IntoIterator<Item = &'p Path>) -> Result<(), RunError> {
+    let place = resolved(out);
+    let meets = |input: &Path| place.starts_with(input) || input.starts_with(&place);
+    match inputs.into_iter().find(|input| meets(&resolved(input))) {
+        Some(input) => {
+            let reason = format!(
+                "this is the set itself, or lies in it or around it: {} is read; name another folder with --out",
+                input.display()
+            );
+            Err(RunError::Occupied { path: out.to_owned(), reason })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Measures what [`derive()`] would do, and writes nothing.

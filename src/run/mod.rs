@@ -21,7 +21,7 @@ use crate::sample::{Entry, Fault, Invalid};
 use crate::shard::{Array, DepthEncoding, Encoder, FORMAT_VERSION, Record, SetError, SharedFiles, Spec};
 use crate::source::{Header, Source};
 
-pub use derive::{Derivation, DeriveError, NewLabels, derive, estimate_derived};
+pub use derive::{Derivation, DeriveError, NewLabels, derive, estimate_derived, keep_apart};
 pub use estimate::{Estimate, estimate};
 use job::{Row, Rows, execute};
 pub use ordered::{in_order, in_order_with};

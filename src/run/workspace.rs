@@ -111,10 +111,15 @@ impl Workspace {
         self.root.join(SCRATCH).join("journal").join(format!("{shard:08}.jsonl"))
     }
 
-    /// Whether a shard is finished: its journal stands and no file is lost.
+    /// Whether a shard is finished.
     pub(super) fn is_made(&self, spec: &Spec, shard: usize) -> bool {
-        self.read_journal(spec, shard).is_ok()
-            && spec.arrays().iter().all(|a| self.root.join(a.shard_path(shard)).is_file())
+        self.made(spec, shard).is_some()
+    }
+
+    /// What is said of a finished shard: its journal stands and no file is lost.
+    fn made(&self, spec: &Spec, shard: usize) -> Option<FinishedShard> {
+        let said = self.read_journal(spec, shard).ok()?;
+        spec.arrays().iter().all(|a| self.root.join(a.shard_path(shard)).is_file()).then_some(said)
     }
 
     pub(super) fn begin_shard(&self, spec: &Spec, arrays: &[Array], shard: usize) -> Result<ShardWriter, RunError> {
@@ -150,7 +155,7 @@ impl Workspace {
     ) -> Result<(Outcome, Option<Set>), RunError> {
         for shard in 0..spec.n_shards() {
             if !finished.contains_key(&shard)
-                && let Ok(said) = self.read_journal(spec, shard)
+                && let Some(said) = self.made(spec, shard)
             {
                 finished.insert(shard, said);
             }
@@ -231,14 +236,10 @@ fn outcome_of(set: &Set, part: Part, made: Made) -> Outcome {
 /// Makes the folder and its first `zarr.json`.
 fn begin(root: &Path, spec: &Spec) -> Result<(), RunError> {
     let io = |e| RunError::io((root.to_owned(), e));
-    let occupied = match fs::read_dir(root) {
-        // What a part that began at the same moment has made is no obstacle.
-        Ok(mut entries) => entries.any(|e| e.is_ok_and(|e| !is_beginning(&e.file_name().to_string_lossy()))),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => false,
-        Err(e) => return Err(io(e)),
-    };
-    if occupied {
-        let reason = "the folder is not empty and holds no prepared set; use another --out".into();
+    // What a part that began at the same moment has made is no obstacle.
+    let end = Some(root.join(RECORDS)).filter(|end| end.exists());
+    if let Some(path) = foreign(root).map_err(io)?.or(end) {
+        let reason = format!("the folder holds no prepared set, but {}; use another --out", path.display());
         return Err(RunError::Occupied { path: root.to_owned(), reason });
     }
     fs::create_dir_all(root.join(SCRATCH)).map_err(io)?;
@@ -249,8 +250,38 @@ fn array_json(array: &Array) -> String {
     format!("{}/zarr.json", array.field)
 }
 
-fn is_beginning(name: &str) -> bool {
-    name == "zarr.json" || name == SCRATCH || crate::shard::Field::from_name(name).is_some()
+/// Something in the folder that no set has; a set's folders hold files alone. Nothing where there is no folder.
+fn foreign(root: &Path) -> io::Result<Option<PathBuf>> {
+    let entries = match fs::read_dir(root) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        let name = name.to_string_lossy();
+        let is_array = kind.is_dir() && crate::shard::Field::from_name(&name).is_some();
+        match (is_array, kind.is_file()) {
+            (true, _) => {
+                for file in fs::read_dir(entry.path())? {
+                    let file = file?;
+                    if !file.file_type()?.is_file() || !is_of_array(&file.file_name().to_string_lossy()) {
+                        return Ok(Some(file.path()));
+                    }
+                }
+            }
+            (false, true) if name == "zarr.json" || name == RECORDS => {}
+            _ if kind.is_dir() && name == SCRATCH => {}
+            _ => return Ok(Some(entry.path())),
+        }
+    }
+    Ok(None)
+}
+
+/// `zarr.json` or a shard such as `c.0.0.0.0`.
+fn is_of_array(name: &str) -> bool {
+    let is_shard = |rest: &str| rest.split('.').all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    name == "zarr.json" || name.strip_prefix("c.").is_some_and(is_shard)
 }
 
 /// Writes `name` below `root` unless it says the same already.
@@ -274,7 +305,16 @@ fn write_json(
 /// Deletes a set, complete or not, and nothing else.
 fn remove(root: &Path) -> Result<(), RunError> {
     match crate::shard::read_attributes(root) {
-        Ok(_) => remove_folder(root),
+        Ok(_) => match foreign(root).map_err(|e| RunError::io((root.to_owned(), e)))? {
+            Some(path) => {
+                let reason = format!(
+                    "--force deletes prepared sets only, and {} belongs to none; move it away or use another --out",
+                    path.display()
+                );
+                Err(RunError::Occupied { path: root.to_owned(), reason })
+            }
+            None => remove_folder(root),
+        },
         Err(SetError::Missing { .. }) => Ok(()),
         Err(e) => {
             let reason = format!("--force deletes prepared sets only, and this is none: {e}");

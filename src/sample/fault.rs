@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A fault quarantines its sample (the row keeps the fill value); the run goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub struct Fault {
-    /// The file, relative to the root the user gave.
+    /// The file, relative to the root the user gave; the key of the sample where that is not of a file.
     pub file: String,
     /// The field, variable or part of the file that could not be used.
     pub field: String,

@@ -26,7 +26,7 @@ pub use encode::{EncodeError, Encoded, Encoder, Values};
 pub use read::Reader;
 pub use record::{Record, fingerprint, read_records, write_records};
 pub(crate) use set::read_attributes;
-pub use set::{Set, SetError, find_sets};
+pub use set::{Set, SetError, find_all, find_sets};
 pub use share::{SharedFiles, Sharer};
 pub use source::SetSource;
 pub use spec::{FORMAT_VERSION, Spec};

@@ -261,23 +261,39 @@ fn check_array(root: &Path, array: &Array, spec: &Spec) -> Result<(), SetError> 
     }))
 }
 
-/// The complete sets at or below a folder, sorted by path.
+/// The complete sets at or below a folder, sorted by path. Unfinished ones are passed over.
 ///
 /// # Errors
-/// The folder cannot be read, or holds no complete set.
+/// The folder cannot be read, holds no complete set, or one whose description is damaged or lost.
 pub fn find_sets(path: &Path) -> Result<Vec<PathBuf>, SetError> {
     if path.join("zarr.json").exists() {
         return read_attributes(path).map(|_| vec![path.to_owned()]);
     }
     let mut sets = Vec::new();
+    for set in find_all(path)? {
+        if read_attributes(&set)?.complete {
+            sets.push(set);
+        }
+    }
+    if sets.is_empty() { Err(SetError::Missing { path: path.to_owned() }) } else { Ok(sets) }
+}
+
+/// The sets at or below a folder, sorted by path, whatever their state: complete, unfinished, damaged.
+///
+/// # Errors
+/// The folder cannot be read, or holds no set.
+pub fn find_all(path: &Path) -> Result<Vec<PathBuf>, SetError> {
+    let is_set = |path: &Path| ["zarr.json", "samples.jsonl"].iter().any(|name| path.join(name).exists());
+    let mut sets = Vec::new();
     let mut walk = WalkDir::new(path).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
-        let entry = entry.map_err(|e| SetError::Io { path: path.to_owned(), source: e.into() })?;
-        if entry.file_type().is_dir() && entry.path().join("zarr.json").exists() {
+        let entry = entry.map_err(|e| match io::Error::from(e) {
+            e if e.kind() == io::ErrorKind::NotFound && !path.exists() => SetError::Missing { path: path.to_owned() },
+            source => SetError::Io { path: path.to_owned(), source },
+        })?;
+        if entry.file_type().is_dir() && is_set(entry.path()) {
             walk.skip_current_dir(); // a set holds arrays, not sets
-            if read_attributes(entry.path()).is_ok_and(|a| a.complete) {
-                sets.push(entry.into_path());
-            }
+            sets.push(entry.into_path());
         }
     }
     if sets.is_empty() { Err(SetError::Missing { path: path.to_owned() }) } else { Ok(sets) }

@@ -10,6 +10,8 @@ pub const FORMAT_VERSION: u32 = 2;
 
 const MAX_SAMPLES: usize = 1 << 32;
 const MAX_SIDE: usize = 1 << 16;
+/// Pictures have at most 64 million.
+const MAX_PIXELS: usize = 1 << 26;
 const MAX_SHARD_LEN: usize = 1 << 16;
 
 /// What a set is, fixed before its first sample is decoded. Two runs may write into one set exactly when their
@@ -139,6 +141,7 @@ impl Spec {
         within("n_samples", self.n_samples, MAX_SAMPLES)?;
         within("height", self.size.height, MAX_SIDE)?;
         within("width", self.size.width, MAX_SIDE)?;
+        within("height * width", self.size.height * self.size.width, MAX_PIXELS)?;
         within("samples_per_shard", self.samples_per_shard, MAX_SHARD_LEN)?;
         if self.ignore_index != IGNORE {
             return Err(format!("ignore_index: expected {IGNORE}, found {}", self.ignore_index));

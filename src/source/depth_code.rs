@@ -96,8 +96,10 @@ impl DepthCode {
     fn metres_of(&self, stored: Array2<f32>) -> Array2<f32> {
         #[expect(clippy::cast_possible_truncation, reason = "metres are stored as f32")]
         stored.mapv_into(|value| {
+            // A number such as 99.99 is stored as the nearest one of 32 bits.
+            let is_invalid = self.invalid.iter().any(|&invalid| invalid as f32 == value);
             let value = f64::from(value);
-            if self.invalid.contains(&value) { 0.0 } else { self.metres_of_one(value) as f32 }
+            if is_invalid { 0.0 } else { self.metres_of_one(value) as f32 }
         })
     }
 

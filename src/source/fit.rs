@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use super::picture::MAX_PIXELS;
 use crate::sample::{Size, Window};
 
 /// What to do with pictures of different sizes.
@@ -48,6 +49,12 @@ pub enum FitError {
         /// The crop.
         crop: Size,
     },
+    /// More than a picture may have.
+    #[error("the largest height and width make {grid}, more than {} megapixels; choose a part with `--fit crop:WIDTHxHEIGHT`", MAX_PIXELS / 1_000_000)]
+    TooLarge {
+        /// What they make.
+        grid: Size,
+    },
     /// No pictures at all.
     #[error("no picture has a size")]
     None,
@@ -62,11 +69,15 @@ impl Fit {
     pub fn grid(self, sizes: impl IntoIterator<Item = Size>) -> Result<Size, FitError> {
         let sizes: BTreeSet<Size> = sizes.into_iter().collect();
         let (Some(&smallest), Some(&largest)) = (sizes.first(), sizes.last()) else { return Err(FitError::None) };
-        match self {
+        let grid = match self {
             Self::Crop(size) => Ok(size),
             Self::Reject if smallest != largest => Err(FitError::Mixed { n_sizes: sizes.len(), smallest, largest }),
             Self::Reject => Ok(smallest),
             Self::Pad => Ok(Size::new(largest.height, sizes.iter().map(|s| s.width).max().unwrap_or(largest.width))),
+        }?;
+        match grid.height.checked_mul(grid.width) {
+            Some(n) if n <= MAX_PIXELS => Ok(grid),
+            _ => Err(FitError::TooLarge { grid }),
         }
     }
 

@@ -84,7 +84,7 @@ pub struct Progress {
 ///
 /// # Errors
 ///
-/// The file system.
+/// The file system; a tensor with a value that is not finite.
 pub fn save<D: Backend<f32>>(
     path: &Path,
     network: &Dss<f32, D>,
@@ -98,6 +98,11 @@ pub fn save<D: Backend<f32>>(
         let shape = shapes.get(name.as_str()).map(|s| s.to_vec()).unwrap_or_default();
         tensors.push((format!("{FIRST}{name}"), shape.clone(), moments.m.values()));
         tensors.push((format!("{SECOND}{name}"), shape, moments.v.values()));
+    }
+    if let Some((name, ..)) = tensors.iter().find(|(_, _, values)| !values.iter().all(|v| v.is_finite())) {
+        // The file before it can be gone on from; this one could not even be read.
+        let source = WeightsError::NotFinite { name: name.clone() }.into();
+        return Err(CheckpointError::Content { path: path.to_owned(), source });
     }
     let mut other = BTreeMap::from([
         ("semdepth.step".to_owned(), progress.step.to_string()),

@@ -1,6 +1,6 @@
 //! Samples of sets, their order, and how they become batches.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::augment::{self, Crop, Tones};
 use super::nn::Stream;
@@ -149,11 +149,6 @@ impl Data {
             return Err(DataError::NoDepth { looked_at: read.len() });
         }
         Ok(())
-    }
-
-    /// Folders of the sets.
-    pub fn roots(&self) -> impl Iterator<Item = &Path> {
-        self.sets.iter().map(Set::root)
     }
 
     /// The set and the entry of every sample, in order.

@@ -69,6 +69,9 @@ fn a_wrong_base_is_proved_or_suspected() {
     done(&wide, "convert folder . --images rgb.png --labels label.png --labels-table ade20k --out set");
     let run = done(&wide, "labels merge set --pseudo shifted --base 0 --out a");
     assert!(run.stderr.contains("with --base 1 on 100 %: is the base wrong?"), "{}", run.stderr);
+    grey(&wide.join("plain/rgb.png"), 64, &half(0, 3));
+    let run = done(&wide, "labels merge set --pseudo plain --base 1 --out d");
+    assert!(run.stderr.contains("with --base 0 on 100 %: is the base wrong?"), "{}", run.stderr);
     let run = done(&wide, "labels merge set --pseudo mirrored --base 0 --out b");
     assert!(run.stderr.contains("without --mirror the maps agree with the ground truth on 0 %"), "{}", run.stderr);
     let run = done(&wide, "labels merge set --pseudo mirrored --base 0 --mirror --out c");

@@ -255,6 +255,15 @@ fn damage_is_left_out_and_told_unless_strict() {
     let log = std::fs::read_to_string(run.join(LOG)).unwrap();
     assert_eq!(log.lines().count(), 2);
     assert!(log.contains("skipped") && log.contains("image"), "{log}");
+    // Nor does it end an evaluation, whether the run makes it or is asked for it again.
+    for _ in 0..2 {
+        let validated = run_with("validated", &["--val", set]);
+        assert_eq!(validated.status.code(), Some(1), "{}", text(&validated.stderr));
+        assert!(text(&validated.stderr).contains("left out of the evaluation: "), "{}", text(&validated.stderr));
+        let evaluation: Value =
+            serde_json::from_slice(&std::fs::read(dir.path().join("validated/eval.json")).unwrap()).unwrap();
+        assert_eq!((&evaluation["full"]["pictures"], evaluation["unread"].as_array().unwrap().len()), (&3.into(), 1));
+    }
     let strict = run_with("strict", &["--strict"]);
     assert_eq!(strict.status.code(), Some(3), "{}", text(&strict.stderr));
 }
@@ -291,26 +300,30 @@ fn a_save_that_fails_leaves_the_checkpoint_before_it() {
 fn an_interrupted_run_saves_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let set = rooms(dir.path(), 2);
-    let run = dir.path().join("run");
-    let program = Command::cargo_bin("sdtrain").unwrap().get_program().to_owned();
-    let mut command = std::process::Command::new(&program);
-    command
-        .arg(&set)
-        .args(["--steps", "100000", "--batch", "1", "--size", "64x64", "--pictures", "0", "--out"])
-        .arg(&run);
-    let child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let log = run.join(LOG);
-    let began = std::time::Instant::now();
-    while !std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 1) {
-        assert!(began.elapsed().as_secs() < 600, "no step is done");
-        std::thread::sleep(std::time::Duration::from_millis(20));
+    for signal in ["-INT", "-TERM"] {
+        let run = dir.path().join(signal);
+        let program = Command::cargo_bin("sdtrain").unwrap().get_program().to_owned();
+        let mut command = std::process::Command::new(&program);
+        command
+            .arg(&set)
+            .args(["--steps", "100000", "--batch", "1", "--size", "64x64", "--pictures", "0", "--json", "--out"])
+            .arg(&run);
+        let piped = std::process::Stdio::piped;
+        let child = command.stdout(piped()).stderr(piped()).spawn().unwrap();
+        let log = run.join(LOG);
+        let began = std::time::Instant::now();
+        while !std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 1) {
+            assert!(began.elapsed().as_secs() < 600, "no step is done");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert!(std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stderr));
+        let result: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        let step = Checkpoint::read(&run.join(LAST)).unwrap().progress().unwrap().step;
+        assert_eq!(result["stopped_after"], step);
+        assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count() as u64, step);
     }
-    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let ended = child.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stderr));
-    assert!(text(&ended.stderr).contains("goes on from here"), "{}", text(&ended.stderr));
-    let step = Checkpoint::read(&run.join(LAST)).unwrap().progress().unwrap().step;
-    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count() as u64, step);
 }
 
 #[test]
@@ -331,4 +344,57 @@ fn the_bare_command_trains_on_the_sets_of_a_folder_and_evaluates_on_the_others()
     let lost = Command::cargo_bin("sdtrain").unwrap().current_dir(elsewhere.path()).output().unwrap();
     assert_eq!(lost.status.code(), Some(3), "{}", text(&lost.stderr));
     assert!(text(&lost.stderr).contains("shards"), "{}", text(&lost.stderr));
+}
+
+#[test]
+fn of_a_folder_only_training_sets_are_learned_from_and_each_once() {
+    let dir = tempfile::tempdir().unwrap();
+    rooms(&dir.path().join("sets"), 2);
+    let sdprep = |command: &str| {
+        let mut sdprep = Command::cargo_bin("sdprep").unwrap();
+        sdprep.current_dir(dir.path()).args(command.split_whitespace()).assert().success();
+    };
+    sdprep("export sets/rooms --to png --out png");
+    sdprep(
+        "convert folder png --images image/**/*.png --depths depth/**/*.png --depth-scale 1/1000 --split test --out sets/held",
+    );
+    let on = |sets: &[&str]| {
+        let rest =
+            ["--val", "sets/held", "--steps", "1", "--batch", "1", "--size", "32x64", "--pictures", "0", "--force"];
+        let mut sdtrain = Command::cargo_bin("sdtrain").unwrap();
+        let output = sdtrain.current_dir(dir.path()).args(sets).args(rest).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    assert!(on(&["sets"]).contains("on 2 samples"));
+    assert!(on(&["sets", "sets/rooms"]).contains("on 2 samples"));
+    assert!(on(&["sets/rooms", "sets/held"]).contains("on 4 samples"), "a set that is named is meant");
+    std::fs::write(dir.path().join("sets/held/zarr.json"), "{").unwrap();
+    let refused = Command::cargo_bin("sdtrain").unwrap().current_dir(dir.path()).arg("sets").output().unwrap();
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("sets/held/zarr.json"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn a_run_that_diverges_keeps_a_checkpoint_that_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 2);
+    let run = dir.path().join("run");
+    let output = sdtrain(&[
+        set.to_str().unwrap(),
+        "--steps=6",
+        "--batch=1",
+        "--size=32x64",
+        "--pictures=0",
+        "--lr-scale=1e45",
+        "--warmup=0",
+        "--checkpoint-every=1",
+        "--out",
+        run.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("not finite"), "{}", text(&output.stderr));
+    if run.join(LAST).exists() {
+        Trainer::resume(Cpu::default(), &run.join(LAST)).unwrap();
+    }
 }

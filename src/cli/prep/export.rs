@@ -3,7 +3,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::picture::set_name;
 use super::run::fraction;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, bytes};
@@ -61,7 +60,11 @@ impl Args {
         let (mut text, mut values) = (String::new(), Vec::new());
         for path in &paths {
             let set = Set::open(path)?;
-            let folder = if paths.len() == 1 { self.out.clone() } else { self.out.join(set_name(path)) };
+            let folder = if paths.len() == 1 {
+                self.out.clone()
+            } else {
+                self.out.join(path.strip_prefix(&self.set).unwrap_or(path))
+            };
             let bar = output.bar("exporting");
             bar.begin(set.rows().count(), 0);
             let exported = export(&set, &folder, &options, || bar.advance());

@@ -9,7 +9,7 @@ use walkdir::WalkDir;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, bytes};
 use crate::run::Quarantined;
-use crate::shard::{Set, Spec, find_sets, read_attributes};
+use crate::shard::{Set, Spec, find_all, read_attributes};
 
 /// Says what is in a set: data set, split, samples, size, arrays, label space, bytes on disk, fingerprint, options and
 /// quarantined samples. Sets that were never finished are described as far as they go.
@@ -44,7 +44,7 @@ struct ArraySize {
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
-        let inspections = find_sets(&self.set)?.iter().map(|p| inspect(p)).collect::<Result<Vec<_>>>()?;
+        let inspections = find_all(&self.set)?.iter().map(|p| inspect(p)).collect::<Result<Vec<_>>>()?;
         let text: Vec<String> = inspections.iter().map(Inspection::text).collect();
         output.result(text.join("\n"), &inspections)?;
         Ok(Exit::Done)

@@ -34,11 +34,13 @@ pub(super) fn title(set: &Set) -> String {
     format!("{} \u{b7} {}", set.spec().dataset, set.spec().split)
 }
 
-/// `chart.svg`, or `chart-NAME.svg` when there are several sets.
-pub(super) fn named(file: &Path, set: &Path, n_sets: usize) -> PathBuf {
+/// `chart.svg`, or `chart-NAME.svg` when there are several sets: by their places below the folder that was given, `a-train`.
+pub(super) fn named(file: &Path, set: &Path, root: &Path, n_sets: usize) -> PathBuf {
     if n_sets == 1 {
         return file.to_owned();
     }
+    let below = set.strip_prefix(root).unwrap_or(set);
+    let name: Vec<String> = below.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
     let part = |p: Option<&std::ffi::OsStr>| p.unwrap_or_default().to_string_lossy().into_owned();
-    file.with_file_name(format!("{}-{}.{}", part(file.file_stem()), set_name(set), part(file.extension())))
+    file.with_file_name(format!("{}-{}.{}", part(file.file_stem()), name.join("-"), part(file.extension())))
 }

@@ -95,6 +95,28 @@ impl MakeArgs {
         })
     }
 
+    /// Makes sure that nothing was asked for that only sets can do.
+    pub(super) fn is_no_set(&self) -> Result<()> {
+        let asked = [(self.part.is_some(), "--part"), (self.strict, "--strict"), (self.dry_run, "--dry-run")];
+        match asked.into_iter().find(|(asked, _)| *asked) {
+            Some((_, option)) => Err(Usage(format!("{option} is for sets; leave it out to write files")).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes sure that nothing stands at `path`, unless it may be written anew.
+    pub(super) fn is_free(&self, path: &Path) -> Result<()> {
+        let is_empty = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+        if self.force || is_empty || !path.exists() {
+            return Ok(());
+        }
+        Err(Usage(format!(
+            "{} is there already; name another place with --out, or --force to write over it",
+            path.display()
+        ))
+        .into())
+    }
+
     /// What was named, or the usual place.
     pub(super) fn out(&self, usual: impl AsRef<Path>) -> PathBuf {
         self.out.clone().unwrap_or_else(|| usual.as_ref().to_owned())
@@ -149,7 +171,8 @@ impl RunArgs {
         Ok(if outcome.quarantined.is_empty() { Exit::Done } else { Exit::Findings })
     }
 
-    fn place(&self, name: &str) -> PathBuf {
+    /// Where the set goes.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
         self.make.out(Path::new("shards").join(name))
     }
 
@@ -219,6 +242,9 @@ pub(super) fn told_outcome(outcome: &Outcome, out: &Path, output: &Output) -> St
         ));
     }
     let state = match (&outcome.fingerprint, outcome.n_made) {
+        (Some(fingerprint), 0) if !outcome.quarantined.is_empty() => {
+            format!("was complete already, fingerprint {fingerprint}; --force tries the bad samples again")
+        }
         (Some(fingerprint), 0) => format!("was complete already, fingerprint {fingerprint}"),
         (Some(fingerprint), _) => format!("complete, fingerprint {fingerprint}"),
         (None, _) => format!("{} shards are still missing: other parts make them", outcome.n_shards_missing),

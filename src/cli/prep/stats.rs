@@ -41,7 +41,7 @@ impl Args {
             text += &format!("{}: {}\n{}", path.display(), title(&set), told(&summary));
             let mut value = json!({"set": path, "stats": summary});
             if let Some(file) = &self.chart {
-                let file = named(file, path, paths.len());
+                let file = named(file, path, &self.set, paths.len());
                 draw(&file, &summary, &title(&set), self.colors)?;
                 output.say(format!("wrote {}", file.display()));
                 value["chart"] = json!(file);

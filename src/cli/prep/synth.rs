@@ -29,7 +29,7 @@ pub(super) enum Command {
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Number of scenes (of frames, with --as kitti)
-    #[arg(long, short = 'n', default_value = "16", value_name = "N")]
+    #[arg(long, short = 'n', default_value = "16", value_name = "N", value_parser = count)]
     count: usize,
     /// Decides every scene; scene I of a seed is the same whatever the count
     #[arg(long, default_value = "0", value_name = "S")]
@@ -52,6 +52,13 @@ pub(super) struct Args {
     right: bool,
     #[command(flatten)]
     run: RunArgs,
+}
+
+/// Every scene has an entry in memory before the first is drawn.
+fn count(text: &str) -> Result<usize, String> {
+    const MOST: usize = 10_000_000;
+    let number = text.parse().ok().filter(|n| (1..=MOST).contains(n));
+    number.ok_or_else(|| format!("expected a whole number from 1 to {MOST}, found {text:?}"))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -84,6 +91,8 @@ impl Args {
             Layout::NyuMat => {
                 let mat = self.target("data/nyu_depth_v2_labeled.mat");
                 let splits = mat.with_file_name("splits.mat");
+                self.run.make.is_no_set()?;
+                [&mat, &splits].into_iter().try_for_each(|path| self.run.make.is_free(path))?;
                 self.write(&mat, output, |done| write_nyu_mat(&synth, &mat, Some(&splits), done))?;
                 let text = format!("{}: {} rooms of {size}; {}", mat.display(), self.count, splits.display());
                 let value = serde_json::json!({ "mat": mat, "splits": splits, "n_samples": self.count });
@@ -92,6 +101,8 @@ impl Args {
             }
             Layout::Kitti => {
                 let root = self.target("data/kitti");
+                self.run.make.is_no_set()?;
+                self.run.make.is_free(&root)?;
                 self.write(&root, output, |done| write_kitti_tree(&synth, &root, self.right, done))?;
                 let text = format!("{}: {} frames of {size}", root.display(), self.count);
                 output.result(text, &serde_json::json!({ "root": root, "n_samples": self.count }))?;

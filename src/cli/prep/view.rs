@@ -66,7 +66,7 @@ impl Args {
             } else {
                 self.draw_mixes(&set, &rows)?
             };
-            let file = named(&self.out, path, paths.len());
+            let file = named(&self.out, path, &self.set, paths.len());
             write_atomically(&file, &png(&picture)?).with_context(|| file.display().to_string())?;
             text += &format!("{}\n", file.display());
             values.push(json!({"set": path, "picture": file, "rows": rows,
@@ -79,7 +79,7 @@ impl Args {
     /// A picture of what `sdprep mix` would make of some rows.
     fn draw_mixes(&self, set: &Set, rows: &[usize]) -> Result<RgbImage> {
         let methods = &self.method;
-        let parameters = self.parameters.parameters(&[&set.spec().dataset], is_full_nyu(set), methods)?;
+        let parameters = self.parameters.parameters(&[&set.spec().dataset], is_full_nyu(set), methods, false)?;
         let source = SetSource::new(set);
         let mut shown = Vec::new();
         for &method in methods {

@@ -88,7 +88,7 @@ impl Args {
             FlipName::Mean => Flip::Mean,
             FlipName::Ramp => Flip::Ramp,
         });
-        let rules = Rules {
+        let mut rules = Rules {
             protocol: self.rules.protocol()?,
             flip,
             score: self.rules.score()?,
@@ -96,6 +96,9 @@ impl Args {
             strict: true,
         };
         let network = self.network.load(device, &self.run)?;
+        if rules.protocol.name == "full" && self.rules.cap.is_none() {
+            rules.protocol.range.1 = network.config().d_max as f32;
+        }
         let mut sets = Vec::new();
         for path in &self.sets {
             for found in find_sets(path)? {
@@ -164,6 +167,9 @@ pub(super) fn value<D: Backend<f32>>(network: &Dss<f32, D>, sets: &[Set], rules:
     value["model"] = json!(network.config().model);
     value["size"] = rules.size.to_json(network.config());
     value["sets"] = sets.iter().map(set).collect();
+    if !found.unread.is_empty() {
+        value["unread"] = json!(found.unread);
+    }
     value
 }
 

@@ -103,25 +103,34 @@ impl Args {
         })?;
         bar.finish();
         if trainer.step() < steps {
-            output.say(format_args!(
-                "stopped after {} of {steps} steps; the same command goes on from here, and so does --resume",
-                trainer.step()
-            ));
+            let step = trainer.step();
+            let text = format!(
+                "stopped after {step} of {steps} steps; the same command goes on from here, and so does --resume"
+            );
+            let value = json!({
+                "run": self.out, "steps": steps, "stopped_after": step, "last": last, "unread": unread,
+            });
+            output.result(text, &value)?;
             return Ok(Exit::Findings);
         }
+        let is_told = found.is_some();
         let evaluation = match validation {
             Some(data) => Some(self.evaluation(&trainer, data.sets(), found)?),
             None => None,
         };
+        if let Some((.., reasons)) = evaluation.as_ref().filter(|_| !is_told) {
+            reasons.iter().for_each(|reason| output.say(format_args!("left out of the evaluation: {reason}")));
+            unread += reasons.len();
+        }
         let text = match (&evaluation, &last) {
-            (Some((text, _)), _) => text.clone(),
+            (Some((text, ..)), _) => text.clone(),
             (None, Some(report)) => {
                 format!("{} steps, loss {:.4}: {}", steps, report.total, self.out.join(LAST).display())
             }
             (None, None) => format!("the run in {} is finished", self.out.display()),
         };
         let value = json!({
-            "run": self.out, "steps": steps, "last": last, "unread": unread, "evaluation": evaluation.map(|(_, value)| value),
+            "run": self.out, "steps": steps, "last": last, "unread": unread, "evaluation": evaluation.map(|(_, value, _)| value),
         });
         output.result(text, &value)?;
         Ok(if unread > 0 { Exit::Findings } else { Exit::Done })
@@ -177,15 +186,23 @@ impl Args {
             let mut sets = Vec::new();
             for path in paths {
                 for found in find_sets(path)? {
-                    sets.push(Set::open(found)?);
+                    let is_there = |set: &Set| same_place(set.root(), &found);
+                    // A set that two names mean would count twice.
+                    if !sets.iter().any(is_there) {
+                        sets.push(Set::open(found)?);
+                    }
                 }
             }
             Ok(sets)
         };
-        let sets = open(&self.sets)?;
+        let is_named = |set: &Set| self.sets.iter().any(|path| same_place(path, set.root()));
+        let is_training = |set: &Set| ["train", "all"].contains(&set.spec().split.as_str());
         let (training, held_out): (Vec<Set>, Vec<Set>) = if self.val.is_empty() {
-            sets.into_iter().partition(|set| ["train", "all"].contains(&set.spec().split.as_str()))
+            open(&self.sets)?.into_iter().partition(is_training)
         } else {
+            // Of a folder only what is to be learned from; a set that is named is meant.
+            let mut sets = open(&self.sets)?;
+            sets.retain(|set| is_training(set) || is_named(set));
             (sets, open(&self.val)?)
         };
         if training.is_empty() {
@@ -251,14 +268,14 @@ impl Args {
         Ok(trainer)
     }
 
-    /// What the finished network was evaluated to, in words and as JSON, which is written as well; a run that was finished before is
+    /// What the finished network was evaluated to, in words and as JSON, which is written as well, and why samples were left out; a run that was finished before is
     /// evaluated now.
     fn evaluation<D: Backend<f32>>(
         &self,
         trainer: &Trainer<D>,
         sets: &[Set],
         found: Option<Evaluation>,
-    ) -> Result<(String, serde_json::Value)> {
+    ) -> Result<(String, serde_json::Value, Vec<String>)> {
         let network = trainer.network();
         let rules = validation_rules(network.config(), trainer.settings())?;
         let found = match found {
@@ -267,8 +284,12 @@ impl Args {
         };
         let (text, value) = (eval::text(&rules.protocol, &found), eval::value(network, sets, &rules, &found));
         write_atomically(&self.out.join(EVALUATION), serde_json::to_string_pretty(&value)?.as_bytes())?;
-        Ok((text, value))
+        Ok((text, value, found.unread))
     }
+}
+
+fn same_place(a: &Path, b: &Path) -> bool {
+    a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
 }
 
 /// A step: on the bar, or a line now and then where there is none.

@@ -1,6 +1,7 @@
 //! Where the files of the raw recordings and of the depth benchmark lie. People unpack them in several ways.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::frame::{Camera, Drive, Frame, is_date};
@@ -42,7 +43,12 @@ impl Tree {
             let base = depth_root.join(folder);
             [(base.join("train"), Some("train")), (base.join("val"), Some("val")), (base, None)]
         };
-        let depth = DEPTH.into_iter().flat_map(halves).filter(|(folder, _)| folder.is_dir()).collect();
+        let depth: Vec<_> = DEPTH.into_iter().flat_map(halves).filter(|(folder, _)| folder.is_dir()).collect();
+        for (folder, _) in &depth {
+            for drive in names(folder)? {
+                names(&folder.join(drive))?;
+            }
+        }
         Ok(Self { drives, depth })
     }
 
@@ -123,12 +129,14 @@ fn folders(parent: &Path) -> Result<Vec<String>, SourceError> {
 
 /// Sorted names in a folder; none when it is not there. Names that are not UTF-8 are none of the data set's.
 pub(super) fn names(folder: &Path) -> Result<Vec<String>, SourceError> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
     let failed = |e| SourceError::io(folder, e);
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        // A folder that may not be read is not one that is not there: its frames would be lost without a word.
+        entries => entries.map_err(failed)?,
+    };
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
+    for entry in entries {
         names.extend(entry.map_err(failed)?.file_name().into_string());
     }
     names.sort_unstable();

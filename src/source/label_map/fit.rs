@@ -43,17 +43,29 @@ pub fn place(map: Size, grid: Size, crop: Option<Window>) -> Result<Placement, M
     let is_smaller = map.height <= grid.height && map.width <= grid.width;
     // Sizes are rounded when a network shrinks: one pixel more or less of the map is the same shape.
     let (a, b) = (map.height * grid.width, map.width * grid.height);
-    if is_smaller && a.abs_diff(b) <= grid.height.max(grid.width) {
+    let is_same_shape = a.abs_diff(b) <= grid.height.max(grid.width);
+    // Of a part, a smaller map of the whole picture may have the shape as well; one of the part has a stride.
+    if is_smaller && is_same_shape && (crop.is_none() || has_stride(map, grid)) {
         return Ok(Placement::Enlarge);
     }
     Err(Misfit { found: map, grid, crop })
 }
 
-/// Whether `map` can be the picture that `window` was cut from: it reaches beyond the window where that lies inside, and
-/// where the window pads, it is what padding above and on both sides leaves.
+/// Whether `map` is `grid` at one whole stride, rounded either way.
+fn has_stride(map: Size, grid: Size) -> bool {
+    let side = |len: usize, of: usize, stride: usize| len == of / stride || len == of.div_ceil(stride);
+    (2..=grid.height.max(grid.width)).any(|s| side(map.height, grid.height, s) && side(map.width, grid.width, s))
+}
+
+/// Whether `map` can be the picture that `window` was cut from: where the window lies inside, it reaches beyond it, and no further
+/// below and on the right than above and on the left, because windows lie at the bottom, in the middle (or, NYU's, nearer to the right
+/// bottom corner); where the window pads, it is what padding above and on both sides leaves.
 fn is_whole(map: Size, window: Window) -> bool {
     let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let covers = |len: usize, start: i64, window: usize| signed(len) >= start.saturating_add(signed(window));
+    let covers = |len: usize, start: i64, window: usize| {
+        let beyond = signed(len) - start.saturating_add(signed(window));
+        (0..=start.saturating_add(1)).contains(&beyond)
+    };
     let rows = match window.top {
         top @ 0.. => covers(map.height, top, window.height),
         top => signed(map.height) == signed(window.height).saturating_add(top),
@@ -99,6 +111,17 @@ mod tests {
         let padded = Window { top: -5, left: -9, height: 375, width: 1242 };
         assert_eq!(place(Size::new(370, 1224), padded.size(), Some(padded)), Ok(Placement::Window(padded)));
         assert!(place(Size::new(369, 1200), padded.size(), Some(padded)).is_err());
+    }
+
+    #[test]
+    fn maps_of_other_pictures_do_not_pass_for_that_of_a_part() {
+        let nyu = Window { top: 45, left: 41, height: 427, width: 561 };
+        let of = |map| place(map, nyu.size(), Some(nyu));
+        assert_eq!(of(GRID), Ok(Placement::Window(nyu)));
+        assert!(of(Size::new(960, 1280)).is_err(), "twice the picture covers the window as well");
+        assert!(of(Size::new(120, 160)).is_err(), "a quarter of the whole picture has nearly the shape of the part");
+        assert_eq!(of(Size::new(107, 141)), Ok(Placement::Enlarge));
+        assert_eq!(of(Size::new(213, 280)), Ok(Placement::Enlarge));
     }
 
     #[test]

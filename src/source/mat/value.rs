@@ -226,15 +226,6 @@ impl Value {
         }
     }
 
-    /// The rows of a char array with two dimensions, blanks at the end included.
-    #[must_use]
-    pub fn text_rows(&self) -> Option<Vec<String>> {
-        let Self::Char(Array { dims, data }) = self else { return None };
-        let &[n_rows, _] = dims.as_slice() else { return None };
-        let row = |i| data.iter().skip(i).step_by(n_rows).copied().collect::<Vec<_>>();
-        Some((0..n_rows).map(|i| String::from_utf16_lossy(&row(i))).collect())
-    }
-
     /// The elements of a cell array of char rows, e.g. a list of names.
     #[must_use]
     pub fn texts(&self) -> Option<Vec<String>> {

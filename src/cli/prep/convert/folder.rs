@@ -49,7 +49,7 @@ pub(in crate::cli::prep) struct Args {
     #[arg(long, value_name = "HOW")]
     pair: Option<Pairing>,
     /// Metres of one step of the stored numbers, e.g. 1/1000 [default: 1 for npy]
-    #[arg(long, value_name = "METRES", value_parser = fraction, help_heading = "Depth")]
+    #[arg(long, value_name = "METRES", value_parser = not_zero, help_heading = "Depth")]
     depth_scale: Option<f64>,
     /// Metres to add: metres = number * scale + offset
     #[arg(long, value_name = "METRES", value_parser = fraction, allow_negative_numbers = true, help_heading = "Depth")]
@@ -83,11 +83,16 @@ pub(in crate::cli::prep) struct Args {
     /// Name of the data set to record [default: that of the preset, or folder]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Split to record: train, val, test or all
-    #[arg(long, value_name = "NAME", default_value = "all")]
+    /// Split to record; sets whose split is neither train nor all serve as validation
+    #[arg(long, value_name = "NAME", default_value = "all", value_parser = ["train", "val", "test", "all"])]
     split: String,
     #[command(flatten)]
     run: RunArgs,
+}
+
+/// With a step of 0 every depth would be the same.
+fn not_zero(text: &str) -> Result<f64, String> {
+    fraction(text).and_then(|step| if step == 0.0 { Err("expected a step that is not 0".into()) } else { Ok(step) })
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

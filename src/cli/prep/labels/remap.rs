@@ -20,7 +20,7 @@ use crate::source::folder::LabelTable;
 #[command(after_help = "\
 Examples:
   sdprep labels remap shards/kitti-ade --to cityscapes
-  sdprep labels remap gtFine --from cityscapes --to ade20k --out gtFine-ade
+  sdprep labels remap labelIds --from cityscapes --to ade20k --out labelIds-ade
   sdprep labels remap coco_masks --from coco_to_ade.csv --to ade20k --out masks-ade")]
 pub(in crate::cli::prep) struct Args {
     /// A set, or a folder of label files
@@ -64,6 +64,7 @@ impl Args {
             let names = LabelTable::ALL.map(LabelTable::name).join(", ");
             return Err(Usage(format!("which classes are the ids? Give --from CSV or one of: {names}")).into());
         };
+        self.make.is_no_set()?;
         let out: &Path = self.make.folder("files need a folder to go to: --out FOLDER")?;
         let remap = LabelTable::named_or_csv(from, self.to)?;
         let container = self.container.container(LabelTable::color_code(from))?;

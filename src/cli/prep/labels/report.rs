@@ -33,9 +33,9 @@ impl<'a> Drawn<'a> {
         Ok(Self(path))
     }
 
-    fn draw(self, set: &Set, n_sets: usize) -> Result<PathBuf> {
+    fn draw(self, set: &Set, root: &Path, n_sets: usize) -> Result<PathBuf> {
         let (_, confusion) = merge_report(set)?;
-        let file = named(self.0, set.root(), n_sets);
+        let file = named(self.0, set.root(), root, n_sets);
         save(&file, &heat_map(&confusion, &title(set)))?;
         Ok(file)
     }
@@ -52,7 +52,7 @@ impl Args {
             text += &format!("{}: {}\n{report}", path.display(), title(&set));
             let mut value = json!({"set": path, "report": report});
             if let Some(drawn) = drawn {
-                let file = drawn.draw(&set, paths.len())?;
+                let file = drawn.draw(&set, &self.set, paths.len())?;
                 output.say(format!("wrote {}", file.display()));
                 value["heat_map"] = json!(file);
             }
@@ -73,7 +73,7 @@ pub(super) fn tell(derived: &Derived, drawn: Option<Drawn<'_>>, output: &Output)
         text += &format!("\n{report}");
         value["report"] = json!(report);
         if let Some(drawn) = drawn {
-            let file = drawn.draw(set, 1)?;
+            let file = drawn.draw(set, set.root(), 1)?;
             output.say(format!("wrote {}", file.display()));
             value["heat_map"] = json!(file);
         }

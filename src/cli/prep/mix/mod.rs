@@ -16,8 +16,8 @@ use super::run::RunArgs;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::file::{read_bounded, write_atomically};
-use crate::mix::{Input, Method, Mixed, Observed, Options, PartnerRule, Plan, Recipe, Tally};
-use crate::run::{Progress, in_order};
+use crate::mix::{Input, MaskSource, Method, Mixed, Observed, Options, PartnerRule, Plan, Recipe, Tally};
+use crate::run::{Progress, in_order, keep_apart};
 use crate::sample::Fault;
 use crate::shard::{Set, SetSource};
 use crate::source::Source;
@@ -40,6 +40,9 @@ pub(super) struct Args {
     /// Do what this file says; if it is not there, draw everything first and write it
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// A set with dense depth of any model for the same keys; masks use it instead of densified depth
+    #[arg(long, value_name = "SET")]
+    predicted: Option<PathBuf>,
     #[command(flatten)]
     draw: DrawArgs,
     #[command(flatten)]
@@ -70,9 +73,6 @@ struct DrawArgs {
     /// Partners of other scenes only
     #[arg(long)]
     other_scene: bool,
-    /// A set with dense depth of any model for the same keys; masks use it instead of densified depth
-    #[arg(long, value_name = "SET")]
-    predicted: Option<PathBuf>,
 }
 
 /// `nearfarmix` or `nearfarmix=0.6`
@@ -100,9 +100,9 @@ impl Args {
         let sets: Vec<Set> = paths.iter().map(Set::open).collect::<Result<_, _>>()?;
         let sources: Vec<SetSource<'_>> = sets.iter().map(SetSource::new).collect();
         let inputs: Vec<Input<'_>> = sources.iter().zip(&paths).map(|(source, path)| input(source, path)).collect();
-        let predicted = self.draw.predicted.as_ref().map(Set::open).transpose()?;
+        let predicted = self.predicted.as_ref().map(Set::open).transpose()?;
         let predicted = predicted.as_ref().map(SetSource::new);
-        let with_predicted = |mixed| match (&self.draw.predicted, &predicted) {
+        let with_predicted = |mixed| match (&self.predicted, &predicted) {
             (Some(path), Some(source)) => Mixed::with_predicted(mixed, source, &input(source, path).name),
             _ => mixed,
         };
@@ -119,6 +119,7 @@ impl Args {
             mixed = with_predicted(Mixed::replay(inputs, plan)?);
         }
         let name = self.name(&paths, &mixed);
+        keep_apart(&self.run.place(&name), paths.iter().chain(&self.predicted).map(PathBuf::as_path))?;
         if self.run.is_dry() {
             return self.report(&mixed, &name, output);
         }
@@ -141,6 +142,17 @@ impl Args {
         if !self.method.is_empty() && self.options(sets)? != plan.options {
             let reason = "it was drawn with other options; leave them out to replay it, or name another file";
             return Err(Usage(format!("{}: {reason}", path.display())).into());
+        }
+        let nearfarmix = plan.options.methods.iter().any(|(method, _)| *method == Method::NearFarMix);
+        if nearfarmix
+            && plan.options.parameters.nearfarmix.mask_source == MaskSource::Predicted
+            && self.predicted.is_none()
+        {
+            let path = path.display();
+            return Err(Usage(format!(
+                "{path}: its masks come from a set with predicted depth; say which: --predicted SET"
+            ))
+            .into());
         }
         Ok(Some(plan))
     }
@@ -165,7 +177,7 @@ impl Args {
             probability: self.draw.p,
             both_orders: self.draw.both_orders,
             partners: PartnerRule { same_scene_type: self.draw.same_scene_type, other_scene: self.draw.other_scene },
-            parameters: self.parameters.parameters(&datasets, full_nyu, &methods)?,
+            parameters: self.parameters.parameters(&datasets, full_nyu, &methods, self.predicted.is_some())?,
         })
     }
 

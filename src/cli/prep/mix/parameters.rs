@@ -33,7 +33,7 @@ pub(in crate::cli::prep) struct ParameterArgs {
     /// 0.2,0.6]. For fixed: the metres
     #[arg(long, value_name = "LOW,HIGH", value_parser = pair_or_one)]
     threshold_range: Option<(f64, f64)>,
-    /// nearfarmix: which depth makes the mask [default: auto in rooms, filled on roads]
+    /// nearfarmix: which depth makes the mask [default: auto in rooms and with --predicted, filled on roads]
     #[arg(long, value_enum, value_name = "SOURCE")]
     near_mask: Option<MaskName>,
     /// nearfarmix: least and greatest share of A; other draws are repeated
@@ -199,6 +199,7 @@ impl ParameterArgs {
         datasets: &[&str],
         is_full_nyu: bool,
         methods: &[Method],
+        has_predicted: bool,
     ) -> Result<Parameters> {
         let domain = self.domain(datasets)?;
         let road = domain == Domain::Road;
@@ -220,7 +221,14 @@ impl ParameterArgs {
             }
         };
         near.mask_source = match self.near_mask {
+            // Who gives a prediction wants it used.
+            None if has_predicted => MaskSource::Auto,
             None => near.mask_source,
+            Some(MaskName::Predicted) if !has_predicted => {
+                return Err(
+                    Usage("--near-mask predicted needs a set with predicted depth: --predicted SET".into()).into()
+                );
+            }
             Some(MaskName::Auto) => MaskSource::Auto,
             Some(MaskName::Filled) => MaskSource::Filled,
             Some(MaskName::Strict) => MaskSource::Strict,

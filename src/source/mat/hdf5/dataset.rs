@@ -91,9 +91,7 @@ impl Dataset {
     /// [`Error::Damaged`] with the place of the chunk, [`Error::TooLarge`] above [`MAX_CHUNK_BYTES`].
     pub fn read_chunk<'s>(&self, chunk: Chunk, scratch: &'s mut Scratch) -> Result<&'s [u8]> {
         const PART: &str = "chunk";
-        let needed =
-            self.chunk_shape().and_then(dataspace::n_elements).and_then(|n| n.checked_mul(self.element_bytes()));
-        let n_bytes = within(PART, needed, MAX_CHUNK_BYTES)?;
+        let n_bytes = self.chunk_bytes()?;
         self.storage.read_into(PART, chunk.address, u64::from(chunk.n_bytes), &mut scratch.stored)?;
         let decoded = self.filters.decode(chunk.mask, n_bytes, scratch);
         decoded.map_err(|reason| Error::damaged(PART, self.storage.place(chunk.address), reason))
@@ -129,6 +127,15 @@ impl Dataset {
             }
         }
         Ok(Some(()))
+    }
+
+    /// Bytes of a chunk of a chunked dataset, decoded.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] above [`MAX_CHUNK_BYTES`].
+    pub fn chunk_bytes(&self) -> Result<usize> {
+        let elements = self.chunk_shape().and_then(dataspace::n_elements);
+        within("chunk", elements.and_then(|n| n.checked_mul(self.element_bytes())), MAX_CHUNK_BYTES)
     }
 
     /// All elements, as stored, slowest axis first.

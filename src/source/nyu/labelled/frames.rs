@@ -33,6 +33,8 @@ impl Frames {
         let index = dataset.chunk_index()?;
         let mut chunk = [1, n_planes, n_columns, n_rows];
         if let Some(shape) = dataset.chunk_shape() {
+            // Chunks that are not stored are made as large as the file says.
+            dataset.chunk_bytes()?;
             let sides: Vec<usize> = shape.iter().map(|&side| usize::try_from(side).unwrap_or(usize::MAX)).collect();
             chunk = match sides[..] {
                 [n, planes, columns, rows] => [n, planes, columns, rows],
