@@ -24,6 +24,10 @@ fn the_bare_command_mixes_the_training_sets() {
     assert!(run.stderr.contains("taking shards/synth-indoor"), "{}", run.stderr);
     assert!(run.stdout.contains("shards/synth-indoor-nearfarmix: 6 samples, 6 made now"), "{}", run.stdout);
     let set = Set::open(folder.path().join("shards/synth-indoor-nearfarmix")).unwrap();
+    assert!(run.stdout.contains("; 6 mixed\n"), "{}", run.stdout);
+    let cut = done(folder.path(), "mix shards/synth-indoor --method cutmix --p 0 --out cut --json");
+    let cut: Value = serde_json::from_str(&cut.stdout).unwrap();
+    assert_eq!(cut["mixes"], serde_json::json!({"mixed": 0, "unmixed": {"chance": 6}}));
     for record in set.records() {
         let mix = &record.entry.provenance.as_ref().unwrap()["mix"];
         let key = mix["sample"]["key"].as_str().unwrap();

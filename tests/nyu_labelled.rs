@@ -10,8 +10,9 @@ use hdf5::File;
 use ndarray::{Array, ArrayD, IxDyn};
 use semdepth::label::LabelSpace;
 use semdepth::sample::Size;
+use semdepth::source::fit::Fit;
 use semdepth::source::nyu::RGB_CAMERA;
-use semdepth::source::nyu::fast_depth::{read_fast_depth, read_fast_depth_size};
+use semdepth::source::nyu::fast_depth::{FastDepth, read_fast_depth, read_fast_depth_size};
 use semdepth::source::nyu::labelled::{Border, DepthKind, Labelled, Options, Split};
 use semdepth::source::{Source, SourceError};
 use serde_json::Value as Json;
@@ -216,6 +217,13 @@ fn wrong_arrays_are_named_with_what_was_expected_and_found() {
         file.new_dataset::<f64>().shape((2, 33, 24)).create("depths").unwrap();
     });
     assert!(error.contains("depths: expected single") && error.contains("found double"), "{error}");
+    // Chunks that nobody has written are made when they are read, as large as the file says.
+    let error = message(&|file| {
+        file.unlink("depths").unwrap();
+        let shape = hdf5::SimpleExtents::resizable([2, 33, 24]);
+        file.new_dataset::<f32>().shape(shape).chunk((1, 1 << 14, 1 << 13)).create("depths").unwrap();
+    });
+    assert!(error.contains("depths: chunk takes 536870912 bytes, the limit is 268435456"), "{error}");
 }
 
 #[test]
@@ -259,4 +267,17 @@ fn fast_depth_files_are_read_as_they_are() {
     assert_eq!((read.metres()[(3, 4)], read.metres()[(19, 29)], invalid.nan), (0.0, 599.0, 1));
     let error = read_fast_depth(&path.with_extension("mat")).unwrap_err().to_string();
     assert!(error.contains("00001.mat"), "{error}");
+    // Two frames of each training scene are held out.
+    let root = tempfile::tempdir().unwrap();
+    for name in ["train/a/00001.h5", "train/a/00002.h5", "train/b/00201.h5", "val/official/00001.h5"] {
+        let place = root.path().join(name);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::copy(&path, place).unwrap();
+    }
+    let keys = |split| {
+        let planned = FastDepth::plan(root.path(), split, Fit::Reject).unwrap();
+        planned.entries().iter().map(|entry| entry.key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(Some("train")), ["train/a/00002"]);
+    assert_eq!((keys(Some("val")).len(), keys(None).len()), (1, 4));
 }

@@ -148,6 +148,14 @@ mod tests {
     const B: Size = Size::new(376, 1241);
 
     #[test]
+    fn a_grid_that_would_take_all_memory_is_refused() {
+        let thin = [Size::new(60_000, 2), Size::new(2, 60_000)];
+        let error = Fit::Pad.grid(thin).unwrap_err();
+        assert!(error.to_string().contains("60000x60000"), "{error}");
+        assert_eq!(Fit::Pad.grid([A, B]), Ok(Size::new(376, 1242)));
+    }
+
+    #[test]
     fn one_size_needs_no_decision() {
         assert_eq!(Fit::Reject.grid([A, A]), Ok(A));
         assert_eq!(Fit::Reject.window(A, A), Ok(Window::whole(A)));

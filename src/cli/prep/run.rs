@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::{Output, bytes};
@@ -160,6 +161,17 @@ impl RunArgs {
 
     /// Makes the set, or says what it would be. `name` is the folder below `shards/` when `--out` is not given.
     pub(super) fn run(&self, source: &dyn Source, name: &str, output: &Output) -> Result<Exit> {
+        self.run_and_tell(source, name, output, |_| None)
+    }
+
+    /// As [`run`](Self::run); `more` says what else there is to tell of the complete set, in words and under a name in JSON.
+    pub(super) fn run_and_tell(
+        &self,
+        source: &dyn Source,
+        name: &str,
+        output: &Output,
+        more: impl FnOnce(&Set) -> Option<(String, &'static str, Value)>,
+    ) -> Result<Exit> {
         let (options, out) = (self.options(output)?, self.place(name));
         if self.make.dry_run {
             tell_estimate(&estimate(source, &options)?, &out, output)?;
@@ -167,7 +179,14 @@ impl RunArgs {
         }
         say_plan(source.header(), source.entries().len(), &options, &out, output);
         let outcome = convert(source, &out, &options, &output.bar("converting"))?;
-        output.result(told_outcome(&outcome, &out, output), &outcome)?;
+        let (mut text, mut value) = (told_outcome(&outcome, &out, output), json!(outcome));
+        if outcome.fingerprint.is_some()
+            && let Some((words, key, told)) = more(&Set::open(&out)?)
+        {
+            text += &format!("; {words}");
+            value[key] = told;
+        }
+        output.result(text, &value)?;
         Ok(if outcome.quarantined.is_empty() { Exit::Done } else { Exit::Findings })
     }
 

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::eval;
@@ -259,11 +259,11 @@ impl Args {
             trainer
         };
         if self.force {
-            session::clear(&self.out)?;
+            session::clear(&self.out).with_context(|| self.out.display().to_string())?;
         }
         let plan = Plan { network: trainer.network().config().clone(), settings: trainer.settings().clone() };
         let text = format!("# semdepth {}: sdtrain --config {CONFIG}\n{}", env!("CARGO_PKG_VERSION"), plan.to_toml());
-        std::fs::create_dir_all(&self.out)?;
+        std::fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
         write_atomically(&self.out.join(CONFIG), text.as_bytes())?;
         Ok(trainer)
     }

@@ -92,6 +92,9 @@ impl Frame<'_> {
     }
 }
 
+/// The frames of each training scene that fast-depth holds out.
+const HELD_OUT: [&str; 2] = ["/00001.h5", "/00201.h5"];
+
 /// A folder of such files: `<split>/<scene>/00001.h5`.
 #[derive(Debug)]
 pub struct FastDepth {
@@ -102,7 +105,8 @@ pub struct FastDepth {
 }
 
 impl FastDepth {
-    /// Plans every `.h5` file below `root`, in byte order; with a split, those below the folder of that name. A file whose
+    /// Plans every `.h5` file below `root`, in byte order; with a split, those below the folder of that name, and of `train` those
+    /// that fast-depth learns from (`dataloaders/nyu.py`): two frames of each scene are held out. A file whose
     /// size cannot be read faults its sample only. Nothing is known of the camera: the frames were resized.
     ///
     /// # Errors
@@ -110,7 +114,8 @@ impl FastDepth {
     pub fn plan(root: &Path, split: Option<&str>, fit: Fit) -> Result<Self, SourceError> {
         let below = split.map_or_else(String::new, |split| format!("{split}/"));
         let mut files = walk::files(root)?;
-        files.retain(|file| file.ends_with(".h5") && file.starts_with(&below));
+        let is_held_out = |file: &str| split == Some("train") && HELD_OUT.iter().any(|name| file.ends_with(name));
+        files.retain(|file| file.ends_with(".h5") && file.starts_with(&below) && !is_held_out(file));
         if files.is_empty() {
             let reason = format!("no .h5 files below {:?}; --split names the folder: train, val or all", below);
             return Err(SourceError::Usage(format!("{}: {reason}", root.display())));

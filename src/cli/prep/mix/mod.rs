@@ -3,12 +3,13 @@
 mod parameters;
 mod sets;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) use self::parameters::ParameterArgs;
 pub(super) use self::sets::{input, is_mix, set_named};
@@ -123,7 +124,7 @@ impl Args {
         if self.run.is_dry() {
             return self.report(&mixed, &name, output);
         }
-        self.run.run(&mixed, &name, output)
+        self.run.run_and_tell(&mixed, &name, output, |set| Some(told_mixed(set)))
     }
 
     fn read_plan(&self, sets: &[Set]) -> Result<Option<Plan>> {
@@ -224,6 +225,21 @@ impl Args {
         output.result(text, &json!({"estimate": estimate, "methods": tallies}))?;
         Ok(Exit::Done)
     }
+}
+
+/// How many samples of a set are mixed, and why the others are not.
+fn told_mixed(set: &Set) -> (String, &'static str, Value) {
+    let mixes = set.records().iter().filter(|record| record.quarantined.is_none());
+    let mixes = mixes.filter_map(|record| record.entry.provenance.as_ref()?.get("mix"));
+    let (mut n_mixed, mut unmixed) = (0_usize, BTreeMap::<&str, usize>::new());
+    for mix in mixes {
+        match mix.get("unmixed").and_then(Value::as_str) {
+            Some(reason) => *unmixed.entry(reason).or_default() += 1,
+            None => n_mixed += 1,
+        }
+    }
+    let reasons: String = unmixed.iter().map(|(reason, n)| format!(", {n} as they were ({reason})")).collect();
+    (format!("{n_mixed} mixed{reasons}"), "mixes", json!({ "mixed": n_mixed, "unmixed": unmixed }))
 }
 
 fn observe(mixed: &Mixed<'_>, row: usize) -> Result<Observed, Fault> {
