@@ -4,7 +4,7 @@
 #   scripts/results.sh DATA OUT [PYTHON]
 #
 # DATA holds nyuv2_mirrored/ and teacher_deeplab/ as docs/results.md describes them; PYTHON has NumPy and zarr-python. A run that was
-# interrupted goes on where it was. Two runs of one thread each are done at a time, as the figures were: a result depends on the threads.
+# interrupted goes on where it was. Two runs of one thread each are done at a time, as the figures were.
 # STEPS=2 tries the script itself.
 set -euo pipefail
 data=$(realpath "$1")
