@@ -37,7 +37,7 @@ fn options() -> RunOptions {
 }
 
 fn make(out: &Path, options: &RunOptions) -> semdepth::run::Outcome {
-    convert(&made(11), out, options, &Silent).unwrap()
+    convert(&made(11), out, options, &Silent).unwrap().0
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_set_is_the_source_of_another() {
     let dir = tempfile::tempdir().unwrap();
     make(&dir.path().join("first"), &options());
     let set = Set::open(dir.path().join("first")).unwrap();
-    let again = convert(&SetSource::new(&set), &dir.path().join("second"), &options(), &Silent).unwrap();
+    let (again, _) = convert(&SetSource::new(&set), &dir.path().join("second"), &options(), &Silent).unwrap();
     assert_eq!(again.fingerprint.as_deref(), Some(set.fingerprint()));
     assert_eq!(again.quarantined.iter().map(|q| (q.row, &q.fault.field)).collect::<Vec<_>>(), [(3, &"image".into())]);
     let lines = |name: &str| fs::read(dir.path().join(name).join("samples.jsonl")).unwrap();

@@ -18,7 +18,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::sample::{Entry, Fault, Invalid};
-use crate::shard::{Array, DepthEncoding, Encoder, FORMAT_VERSION, Record, SetError, SharedFiles, Spec};
+use crate::shard::{Array, DepthEncoding, Encoder, FORMAT_VERSION, Record, Set, SetError, SharedFiles, Spec};
 use crate::source::{Header, Source};
 
 pub use derive::{Derivation, DeriveError, NewLabels, derive, estimate_derived, keep_apart};
@@ -183,7 +183,7 @@ fn specify_rows(header: &Header, entries: &[Entry], options: &RunOptions) -> Res
     Ok(spec)
 }
 
-/// Makes the set `out` from `source`, or what is still missing of it.
+/// Makes the set `out` from `source`, or what is still missing of it, and gives the set when it is complete.
 ///
 /// # Errors
 /// The output cannot be written or holds something else; under `strict`, the first bad sample.
@@ -192,10 +192,10 @@ pub fn convert(
     out: &Path,
     options: &RunOptions,
     progress: &dyn Progress,
-) -> Result<Outcome, RunError> {
+) -> Result<(Outcome, Option<Set>), RunError> {
     let spec = specify(source, options)?;
     let rows = Converting { source, arrays: spec.arrays() };
-    execute(&rows, &spec, out, options, progress).map(|(outcome, _)| outcome)
+    execute(&rows, &spec, out, options, progress)
 }
 
 /// The rows of a source, every array made from them.

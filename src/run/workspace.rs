@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use walkdir::{DirEntry, WalkDir};
 
 use super::{Outcome, Part, Quarantined, RunError};
 use crate::file::{read_bounded, sync, write_through, write_whole};
@@ -250,38 +251,34 @@ fn array_json(array: &Array) -> String {
     format!("{}/zarr.json", array.field)
 }
 
-/// Something in the folder that no set has; a set's folders hold files alone. Nothing where there is no folder.
+/// Something below the folder that no set has. Nothing where there is no folder.
 fn foreign(root: &Path) -> io::Result<Option<PathBuf>> {
-    let entries = match fs::read_dir(root) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        entries => entries?,
-    };
+    let is_scratch =
+        |entry: &DirEntry| entry.depth() == 1 && entry.file_name() == SCRATCH && entry.file_type().is_dir();
+    let entries = WalkDir::new(root).min_depth(1).into_iter().filter_entry(|entry| !is_scratch(entry));
     for entry in entries {
-        let entry = entry?;
-        let (name, kind) = (entry.file_name(), entry.file_type()?);
-        let name = name.to_string_lossy();
-        let is_array = kind.is_dir() && crate::shard::Field::from_name(&name).is_some();
-        match (is_array, kind.is_file()) {
-            (true, _) => {
-                for file in fs::read_dir(entry.path())? {
-                    let file = file?;
-                    if !file.file_type()?.is_file() || !is_of_array(&file.file_name().to_string_lossy()) {
-                        return Ok(Some(file.path()));
-                    }
-                }
-            }
-            (false, true) if name == "zarr.json" || name == RECORDS => {}
-            _ if kind.is_dir() && name == SCRATCH => {}
-            _ => return Ok(Some(entry.path())),
+        match entry.map_err(io::Error::from) {
+            Ok(entry) if is_of_set(&entry) => {}
+            Ok(entry) => return Ok(Some(entry.into_path())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
         }
     }
     Ok(None)
 }
 
-/// `zarr.json` or a shard such as `c.0.0.0.0`.
-fn is_of_array(name: &str) -> bool {
-    let is_shard = |rest: &str| rest.split('.').all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-    name == "zarr.json" || name.strip_prefix("c.").is_some_and(is_shard)
+/// `zarr.json`, `samples.jsonl`, the folder of a field, and in that `zarr.json` and shards such as `c.0.0.0.0`.
+fn is_of_set(entry: &DirEntry) -> bool {
+    let (name, kind) = (entry.file_name().to_string_lossy(), entry.file_type());
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match entry.depth() {
+        1 if kind.is_dir() => crate::shard::Field::from_name(&name).is_some(),
+        1 => kind.is_file() && (name == "zarr.json" || name == RECORDS),
+        _ => {
+            kind.is_file()
+                && (name == "zarr.json" || name.strip_prefix("c.").is_some_and(|c| c.split('.').all(is_number)))
+        }
+    }
 }
 
 /// Writes `name` below `root` unless it says the same already.

@@ -50,9 +50,9 @@ pub enum FitError {
         crop: Size,
     },
     /// More than a picture may have.
-    #[error("the largest height and width make {grid}, more than {} megapixels; choose a part with `--fit crop:WIDTHxHEIGHT`", MAX_PIXELS / 1_000_000)]
+    #[error("a grid of {grid} has more than {} megapixels; choose a smaller part with `--fit crop:WIDTHxHEIGHT`", MAX_PIXELS / 1_000_000)]
     TooLarge {
-        /// What they make.
+        /// The grid.
         grid: Size,
     },
     /// No pictures at all.

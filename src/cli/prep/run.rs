@@ -178,11 +178,9 @@ impl RunArgs {
             return Ok(Exit::Done);
         }
         say_plan(source.header(), source.entries().len(), &options, &out, output);
-        let outcome = convert(source, &out, &options, &output.bar("converting"))?;
+        let (outcome, set) = convert(source, &out, &options, &output.bar("converting"))?;
         let (mut text, mut value) = (told_outcome(&outcome, &out, output), json!(outcome));
-        if outcome.fingerprint.is_some()
-            && let Some((words, key, told)) = more(&Set::open(&out)?)
-        {
+        if let Some((words, key, told)) = set.as_ref().and_then(more) {
             text += &format!("; {words}");
             value[key] = told;
         }

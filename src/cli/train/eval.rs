@@ -60,8 +60,10 @@ pub(super) struct RulesArgs {
 }
 
 impl RulesArgs {
-    pub(super) fn protocol(&self) -> Result<Protocol> {
-        protocol(&self.protocol, self.min_depth, self.cap, self.median_scaling)
+    /// `full` goes to the largest depth of the network, where there is one.
+    pub(super) fn protocol(&self, d_max: Option<f64>) -> Result<Protocol> {
+        let own = d_max.filter(|_| self.protocol == "full").map(|d_max| d_max as f32);
+        protocol(&self.protocol, self.min_depth, self.cap.or(own), self.median_scaling)
     }
 
     pub(super) fn score(&self) -> Result<Option<LabelSpace>> {
@@ -88,17 +90,14 @@ impl Args {
             FlipName::Mean => Flip::Mean,
             FlipName::Ramp => Flip::Ramp,
         });
-        let mut rules = Rules {
-            protocol: self.rules.protocol()?,
+        let network = self.network.load(device, &self.run)?;
+        let rules = Rules {
+            protocol: self.rules.protocol(Some(network.config().d_max))?,
             flip,
             score: self.rules.score()?,
             size: self.network.size(),
             strict: true,
         };
-        let network = self.network.load(device, &self.run)?;
-        if rules.protocol.name == "full" && self.rules.cap.is_none() {
-            rules.protocol.range.1 = network.config().d_max as f32;
-        }
         let mut sets = Vec::new();
         for path in &self.sets {
             for found in find_sets(path)? {

@@ -34,7 +34,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
-        let protocol = self.rules.protocol()?;
+        let protocol = self.rules.protocol(None)?;
         let is_kitti = ["kb_garg", "kb_eigen", "full_garg"].contains(&protocol.name.as_str());
         let steps = self.steps_per_metre.unwrap_or(if is_kitti { 256.0 } else { 1000.0 });
         if !(steps.is_finite() && steps > 0.0) {

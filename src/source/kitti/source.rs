@@ -221,15 +221,9 @@ fn grid(options: &Options, plan: &Plan) -> Result<Size, SourceError> {
     }
     let sizes: Vec<Size> = plan.items.par_iter().filter_map(|item| picture::read_size(&item.image).ok()).collect();
     let usage = |reason: String| SourceError::Usage(format!("{}: {reason}", options.root.display()));
-    let size = match options.fit {
-        Fit::Reject => most_common(&sizes).ok_or_else(|| usage("no image has a header that can be read".into()))?,
-        fit => fit.grid(sizes).map_err(|e| usage(e.to_string()))?,
-    };
-    match size.height.checked_mul(size.width) {
-        Some(n) if n <= picture::MAX_PIXELS => Ok(size),
-        _ => {
-            Err(usage(format!("the largest height and width make {size}, which is no KITTI picture; try --fit reject")))
-        }
+    match options.fit {
+        Fit::Reject => most_common(&sizes).ok_or_else(|| usage("no image has a header that can be read".into())),
+        fit => fit.grid(sizes).map_err(|e| usage(e.to_string())),
     }
 }
 

@@ -44,6 +44,7 @@ impl Tree {
             [(base.join("train"), Some("train")), (base.join("val"), Some("val")), (base, None)]
         };
         let depth: Vec<_> = DEPTH.into_iter().flat_map(halves).filter(|(folder, _)| folder.is_dir()).collect();
+        // A folder that may not be read would later pass for one that is not there.
         for (folder, _) in &depth {
             for drive in names(folder)? {
                 names(&folder.join(drive))?;

@@ -23,7 +23,7 @@ pub(super) struct Events {
 impl Events {
     /// Begins the file of a run that has finished `step` steps. TensorBoard then forgets what earlier files say of later steps.
     pub(super) fn begin(folder: &Path, step: u64) -> Result<Self, TrainError> {
-        let path = folder.join(format!("{}{step:010}{}", EVENTS[0], EVENTS[1]));
+        let path = folder.join(EVENTS.name(step));
         let file = File::create(&path).map_err(io_error(&path))?;
         let mut events = Self { path, file };
         let mut version = Vec::new();

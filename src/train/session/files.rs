@@ -16,18 +16,38 @@ pub const VALIDATION: &str = "validation.jsonl";
 /// The evaluation of the finished network.
 pub const EVALUATION: &str = "eval.json";
 
-/// Checkpoints that are kept, what could not be learned from, events and pictures, each with the step between the two.
-pub(super) const CHECKPOINT: [&str; 2] = ["step-", ".safetensors"];
-pub(super) const NOT_FINITE: [&str; 2] = ["not-finite-", ".safetensors"];
-pub(super) const EVENTS: [&str; 2] = ["events.out.tfevents.", ".semdepth"];
-pub(super) const SHEET: [&str; 2] = ["step-", ".png"];
+/// Checkpoints that are kept.
+pub(super) const CHECKPOINT: Numbered = Numbered { before: "step-", digits: 8, after: ".safetensors" };
+/// What could not be learned from.
+pub(super) const NOT_FINITE: Numbered = Numbered { before: "not-finite-", digits: 1, after: ".safetensors" };
+/// Events.
+pub(super) const EVENTS: Numbered = Numbered { before: "events.out.tfevents.", digits: 10, after: ".semdepth" };
+/// Sheets, in their folder.
+pub(super) const SHEET: Numbered = Numbered { before: "step-", digits: 8, after: ".png" };
 /// The folder of the sheets.
 pub(super) const SHEETS: &str = "sheets";
 
-/// Whether a name is one of those with a step between these two.
-pub(super) fn is_numbered(name: &str, [before, after]: [&str; 2]) -> bool {
-    let step = name.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-    step.is_some_and(|step| !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit()))
+/// Names with a step in them.
+#[derive(Clone, Copy)]
+pub(super) struct Numbered {
+    before: &'static str,
+    /// At least so many.
+    digits: usize,
+    after: &'static str,
+}
+
+impl Numbered {
+    /// The name with this step.
+    pub(super) fn name(self, step: u64) -> String {
+        let Self { before, digits, after } = self;
+        format!("{before}{step:0digits$}{after}")
+    }
+
+    /// Whether a name is one of these.
+    pub(super) fn is(self, name: &str) -> bool {
+        let step = name.strip_prefix(self.before).and_then(|rest| rest.strip_suffix(self.after));
+        step.is_some_and(|step| !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit()))
+    }
 }
 
 /// Removes what a run left in its folder; nothing else.
@@ -38,9 +58,9 @@ pub(super) fn is_numbered(name: &str, [before, after]: [&str; 2]) -> bool {
 pub fn clear(folder: &Path) -> io::Result<()> {
     remove(folder, |name| {
         [LAST, BEST, CURVES, LOG, VALIDATION, EVALUATION].into_iter().any(|file| is(name, file))
-            || [CHECKPOINT, NOT_FINITE, EVENTS].into_iter().any(|numbered| is_numbered(name, numbered))
+            || [CHECKPOINT, NOT_FINITE, EVENTS].into_iter().any(|numbered| numbered.is(name))
     })?;
-    remove(&folder.join(SHEETS), |name| is_numbered(name, SHEET))
+    remove(&folder.join(SHEETS), |name| SHEET.is(name))
 }
 
 /// Whether this is the file, or what a kill left of writing it.

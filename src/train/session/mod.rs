@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use self::events::Events;
 pub use self::files::{BEST, CURVES, EVALUATION, LOG, VALIDATION, clear};
-use self::files::{CHECKPOINT, NOT_FINITE, is_numbered};
+use self::files::{CHECKPOINT, NOT_FINITE};
 pub use self::history::History;
 use self::lines::Lines;
 pub use self::validation::{Validation, validation_rules};
@@ -143,13 +143,12 @@ impl Session<'_> {
         if keep == 0 {
             return Ok(());
         }
-        let [before, after] = CHECKPOINT;
-        trainer.save(&self.folder.join(format!("{before}{:08}{after}", trainer.step())))?;
+        trainer.save(&self.folder.join(CHECKPOINT.name(trainer.step())))?;
         let mut kept: Vec<PathBuf> = Vec::new();
         for entry in std::fs::read_dir(self.folder).map_err(io_error(self.folder))? {
             let path = entry.map_err(io_error(self.folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if is_numbered(&name, CHECKPOINT) {
+            if CHECKPOINT.is(&name) {
                 kept.push(path);
             }
         }
@@ -162,7 +161,7 @@ impl Session<'_> {
 
     /// Saves the batches of a step that cannot be learned from.
     fn not_finite<D: Backend<f32>>(&self, trainer: &Trainer<D>, batches: &[Batch], step: u64) -> TrainError {
-        let saved = self.folder.join(format!("{}{step}{}", NOT_FINITE[0], NOT_FINITE[1]));
+        let saved = self.folder.join(NOT_FINITE.name(step));
         let config = trainer.network().config();
         let (h, w) = config.input_size;
         let mut tensors = Vec::new();

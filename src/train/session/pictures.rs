@@ -38,7 +38,7 @@ pub(super) fn sheet<D: Backend<f32>>(
     };
     let sheets = folder.join(SHEETS);
     std::fs::create_dir_all(&sheets).map_err(io_error(&sheets))?;
-    write(&sheets.join(format!("{}{:08}{}", SHEET[0], trainer.step(), SHEET[1])), &draw_sheet(&rows, &options))
+    write(&sheets.join(SHEET.name(trainer.step())), &draw_sheet(&rows, &options))
 }
 
 /// The picture with the depth and the classes the network sees, at the size at which it sees them.
