@@ -1,7 +1,7 @@
 //! Files, as every part reads and writes them: read whole up to a limit, written whole or not at all.
 
 use std::borrow::Cow;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -89,6 +89,20 @@ fn write_then(
     result
 }
 
+/// Keeps a folder for one process, until the file is dropped or the process ends, in whatever way. None where the file system
+/// knows no such locks.
+///
+/// # Errors
+/// `WouldBlock` while another process keeps the folder.
+pub(crate) fn claim(folder: &Path) -> io::Result<Option<File>> {
+    let Ok(handle) = File::open(folder) else { return Ok(None) };
+    match handle.try_lock() {
+        Ok(()) => Ok(Some(handle)),
+        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
 /// Numbers as files hold them: little endian.
 pub(crate) fn to_le(values: &[f32]) -> Cow<'_, [u8]> {
     if cfg!(target_endian = "little") {
@@ -149,6 +163,16 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(error.to_string(), "expected at most 4 bytes, found more");
         assert_eq!(read_bounded(dir.path(), 5).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    }
+
+    #[test]
+    fn a_folder_is_kept_by_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = claim(dir.path()).unwrap();
+        assert!(kept.is_some());
+        assert_eq!(claim(dir.path()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(kept);
+        assert!(claim(dir.path()).unwrap().is_some());
     }
 
     #[test]

@@ -305,6 +305,25 @@ fn metrics_of_folders_are_those_of_numpy() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         assert!(text(&output.stderr).contains(part), "{arguments:?}: {}", text(&output.stderr));
     }
+    image::GrayImage::from_pixel(8, 6, image::Luma([200])).save(dir.path().join("shallow.png")).unwrap();
+    floats(
+        &dir.path().join("holes.npy"),
+        &[6, 8],
+        (0..48).map(|i| [f32::NAN, 0.0, -1.0, f32::INFINITY, 2.0, 2.0][i % 6]),
+    );
+    for (pred, gt, part) in [
+        ("nowhere", "truth/depth", "no such file or folder"),
+        ("shallow.png", "shallow.png", "expected 16 bits, found 8"),
+    ] {
+        let output = sdtrain(&["metrics", "--pred", &path(pred), "--gt", &path(gt)]);
+        assert_eq!(output.status.code(), Some(2), "{pred}");
+        assert!(text(&output.stderr).contains(part), "{pred}: {}", text(&output.stderr));
+    }
+    let shallow = ["metrics", "--pred", &path("shallow.png"), "--gt", &path("shallow.png"), "--steps-per-metre", "50"];
+    assert!(sdtrain(&shallow).status.success(), "whoever says the unit means it");
+    let holes = ["metrics", "--pred", &path("holes.npy"), "--gt", &path("shallow.png"), "--steps-per-metre", "50"];
+    assert!(text(&sdtrain(&holes).stdout).contains("32 of 48 predicted pixels are no depth"));
+    assert_eq!(json(&sdtrain(&[&holes[..], &["--json"]].concat()))["invalid_predictions"]["pixels"], 32);
     std::fs::remove_file(dir.path().join("said-npy/1.npy")).unwrap();
     let output = sdtrain(&["metrics", "--pred", &path("said-npy"), "--gt", &truth]);
     assert_eq!(output.status.code(), Some(2));

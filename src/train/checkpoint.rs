@@ -78,6 +78,8 @@ pub struct Progress {
     pub settings: String,
     /// Fingerprints of the sets it learns from, in order; none before the first is learned from.
     pub data: Option<Vec<String>>,
+    /// The [hash](Checkpoint::hash) of the file its first weights are from; none when they were drawn.
+    pub weights: Option<String>,
 }
 
 /// Writes a checkpoint in place of whatever is at `path`; a write that fails leaves that as it was.
@@ -112,6 +114,9 @@ pub fn save<D: Backend<f32>>(
     if let Some(data) = &progress.data {
         other.insert("semdepth.data".to_owned(), data.join(" "));
     }
+    if let Some(weights) = &progress.weights {
+        other.insert("semdepth.weights".to_owned(), weights.clone());
+    }
     let bytes = model::serialize(tensors, network.config(), other)
         .map_err(|e| CheckpointError::Content { path: path.to_owned(), source: e.into() })?;
     file::write_atomically(path, &bytes).map_err(|source| CheckpointError::Io { path: path.to_owned(), source })
@@ -137,6 +142,16 @@ impl Checkpoint {
         let metadata = model::read_metadata(&bytes)
             .map_err(|e| CheckpointError::Content { path: path.to_owned(), source: e.into() })?;
         Ok(Self { path: path.to_owned(), bytes, metadata })
+    }
+
+    /// A hash of the whole file, which tells it from others.
+    pub fn hash(&self) -> String {
+        format!("xxh3-128:{:032x}", xxhash_rust::xxh3::xxh3_128(&self.bytes))
+    }
+
+    /// Whether its network has learned classes; a file of weights alone does not say, and is believed to.
+    pub fn has_classes(&self) -> bool {
+        self.plan().map_or(true, |plan| plan.settings.semantics)
     }
 
     /// The configuration of its network, when the file says it.
@@ -182,6 +197,7 @@ impl Checkpoint {
             seed: number("semdepth.seed")?,
             settings: text("semdepth.training")?.clone(),
             data: self.metadata.other.get("semdepth.data").map(|list| list.split(' ').map(str::to_owned).collect()),
+            weights: self.metadata.other.get("semdepth.weights").cloned(),
         })
     }
 

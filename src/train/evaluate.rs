@@ -24,6 +24,8 @@ pub struct Rules {
     pub score: Option<LabelSpace>,
     /// How large the network sees the pictures.
     pub size: InputSize,
+    /// Whether the network's classes count; those of one that has learned depth alone say nothing.
+    pub semantics: bool,
     /// Whether a sample that cannot be read ends the evaluation.
     pub strict: bool,
 }
@@ -35,7 +37,7 @@ pub struct Evaluation {
     pub full: Average,
     /// Depth up to each of [`RANGES`].
     pub ranges: Vec<(u8, Average)>,
-    /// Semantics, and in which classes; none when the sets have no labels.
+    /// Semantics, and in which classes; none when the sets have no labels, or the network has learned none.
     pub semantics: Option<(LabelSpace, Scores)>,
     /// Why samples were left out that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -133,7 +135,7 @@ pub fn evaluate<D: Backend<f32>>(
     mut told: impl FnMut(&Seen),
 ) -> Result<Evaluation, EvaluateError> {
     let protocol = &rules.protocol;
-    let space = rules.score.or_else(|| sets.iter().find_map(|set| set.spec().label_space));
+    let space = rules.score.or_else(|| sets.iter().find_map(|set| set.spec().label_space)).filter(|_| rules.semantics);
     let said = space.map(|space| Carrier::new(LabelSpace::Ade20k150, space)).transpose()?;
     // Before the first picture: a table that lacks is not found out after an hour.
     let true_ones = sets.iter().map(|set| {

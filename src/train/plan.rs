@@ -132,9 +132,13 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// No TOML.
+    /// No TOML; a number that is infinite or none.
     pub fn read(text: &str) -> Result<Layer, PlanError> {
-        toml::from_str(text).map_err(|e| PlanError::Toml(e.to_string().trim_end().to_owned()))
+        let layer = toml::from_str(text).map_err(|e| PlanError::Toml(e.to_string().trim_end().to_owned()))?;
+        match not_finite("", &layer) {
+            Some(key) => Err(PlanError::Value(format!("`{key}`: expected a finite number"))),
+            None => Ok(layer),
+        }
     }
 
     /// As a file that [`Plan::read`] takes: every value there is.
@@ -148,6 +152,31 @@ impl Plan {
         let (values, tables): (Layer, Layer) = all.into_iter().partition(|(_, value)| !value.is_object());
         let ordered = values.into_iter().chain(tables).collect();
         toml::to_string(&shortened(Value::Object(ordered))).unwrap_or_default()
+    }
+
+    /// As [`to_toml`](Self::to_toml), with what no layer says in comments: as a layer, the text leaves open what may follow from
+    /// something else, as the warmup does from the steps and the network from its name.
+    ///
+    /// # Errors
+    ///
+    /// Layers that are none.
+    pub fn to_toml_beside(&self, layers: &[Layer]) -> Result<String, PlanError> {
+        let (mut said, mut network) = (Layer::new(), Layer::new());
+        let (asked, of_network) = joined(layers)?;
+        flatten("", asked, &mut said);
+        flatten(NETWORK, of_network, &mut network);
+        said.append(&mut network);
+        let mut table = String::new();
+        let line = |line: &str| {
+            if let Some(name) = line.strip_prefix('[') {
+                table = format!("{}.", name.trim_end_matches(']'));
+            }
+            match line.split_once(" = ") {
+                Some((key, _)) if !said.contains_key(&format!("{table}{key}")) => format!("# {line}\n"),
+                _ => format!("{line}\n"),
+            }
+        };
+        Ok(self.to_toml().lines().map(line).collect())
     }
 
     /// What of this run another has otherwise, if it matters for the result: key, this one's value, the other's.
@@ -237,6 +266,19 @@ fn overlay(base: &mut Layer, over: &Layer, path: &str) -> Result<(), PlanError> 
     Ok(())
 }
 
+/// The first number that JSON cannot hold. TOML has `nan` and `inf`, and has no null of its own.
+fn not_finite(path: &str, layer: &Layer) -> Option<String> {
+    layer.iter().find_map(|(key, value)| {
+        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match value {
+            Value::Null => Some(full),
+            Value::Array(all) => all.contains(&Value::Null).then_some(full),
+            Value::Object(inner) => not_finite(&full, inner),
+            _ => None,
+        }
+    })
+}
+
 fn differing(path: &str, ours: &Layer, theirs: &Layer) -> Option<(String, Value, Value)> {
     theirs.iter().find_map(|(key, theirs)| {
         let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
@@ -285,8 +327,21 @@ mod tests {
             let printed = first.to_toml();
             assert_eq!(plan(&[&printed]).unwrap(), first, "{printed}");
             assert!(printed.contains("[network.loss]") && printed.contains("[augmentation]"), "{printed}");
+            let beside = first.to_toml_beside(&[Plan::read(text).unwrap()]).unwrap();
+            assert_eq!(plan(&[&beside]).unwrap(), first, "{beside}");
+            assert_eq!(beside.replace("# ", ""), printed, "nothing is left out");
         }
         assert!(plan(&[""]).unwrap().to_toml().contains("d_lo = 0.1\n"), "{}", plan(&[""]).unwrap().to_toml());
+    }
+
+    #[test]
+    fn what_was_not_asked_for_still_follows_from_the_rest() {
+        let asked = "flip = 0.25\n[network]\nd_max = 8.0";
+        let beside = plan(&[asked]).unwrap().to_toml_beside(&[Plan::read(asked).unwrap()]).unwrap();
+        let said: Vec<&str> = beside.lines().filter(|line| !line.starts_with(['#', '[']) && !line.is_empty()).collect();
+        assert_eq!(said, ["flip = 0.25", "d_max = 8.0"]);
+        let over = "steps = 200\n[network]\nmodel = \"dss-tiny\"";
+        assert_eq!(plan(&[&beside, over]).unwrap(), plan(&[asked, over]).unwrap());
     }
 
     #[test]
@@ -322,6 +377,9 @@ mod tests {
         assert!(told("network = 3").contains("expected a table"));
         assert!(told("[network]\nexchange = \"magic\"").contains("lg_cat"));
         assert!(told("[augmentation]\ncrop = 0").contains("augmentation.crop"));
+        let told = |text: &str| Plan::read(text).unwrap_err().to_string();
+        assert_eq!(told("[optimiser]\nlr = nan"), "`optimiser.lr`: expected a finite number");
+        assert_eq!(told("[augmentation]\ngamma = [0.9, inf]"), "`augmentation.gamma`: expected a finite number");
         assert!(told("steps = ").contains("TOML"), "{}", told("steps = "));
     }
 

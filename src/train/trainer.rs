@@ -24,6 +24,8 @@ pub struct Trainer<D: Backend<f32>> {
     settings: Settings,
     /// Fingerprints of the sets that are learned from; none before they are known.
     data: Option<Vec<String>>,
+    /// Which file the first weights are from; none when they were drawn.
+    weights: Option<String>,
 }
 
 /// The file a run goes on from.
@@ -42,7 +44,7 @@ impl<D: Backend<f32>> Trainer<D> {
 
     /// A fresh run of a given network.
     pub fn with(network: Dss<f32, D>, settings: Settings) -> Self {
-        Self { network, optimiser: AdamW::new(settings.optimiser), settings, data: None }
+        Self { network, optimiser: AdamW::new(settings.optimiser), settings, data: None, weights: None }
     }
 
     /// The run whose checkpoint is at `path`, where it stood.
@@ -55,8 +57,24 @@ impl<D: Backend<f32>> Trainer<D> {
         let settings = checkpoint.plan()?.settings;
         let network = checkpoint.network(device, None)?;
         let optimiser = checkpoint.optimiser(settings.optimiser, &network)?;
-        let data = checkpoint.progress()?.data;
-        Ok(Self { network, optimiser, settings, data })
+        let Progress { data, weights, .. } = checkpoint.progress()?;
+        Ok(Self { network, optimiser, settings, data, weights })
+    }
+
+    /// Gives the network of a fresh run its first weights: those of a whole network, or of a bare encoder.
+    ///
+    /// # Errors
+    ///
+    /// Tensors that do not fit, by name.
+    pub fn begin_with(&mut self, weights: &Checkpoint) -> Result<(), CheckpointError> {
+        weights.fill(&self.network)?;
+        self.weights = Some(weights.hash());
+        Ok(())
+    }
+
+    /// Whether these were the first weights of the run.
+    pub fn began_with(&self, weights: &Checkpoint) -> bool {
+        self.weights == Some(weights.hash())
     }
 
     /// Says which sets are learned from.
@@ -185,7 +203,8 @@ impl<D: Backend<f32>> Trainer<D> {
     /// The file system; what was at `path` then stays.
     pub fn save(&self, path: &Path) -> Result<(), CheckpointError> {
         let settings = serde_json::to_string(&self.settings).unwrap_or_default();
-        let progress = Progress { step: self.step(), seed: self.settings.seed, settings, data: self.data.clone() };
+        let (data, weights) = (self.data.clone(), self.weights.clone());
+        let progress = Progress { step: self.step(), seed: self.settings.seed, settings, data, weights };
         checkpoint::save(path, &self.network, &self.optimiser, &progress)
     }
 }

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod program;
+mod refusals;
 mod session;
 
 use std::collections::BTreeMap;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::common::tree;
 use super::{nano, rooms, text, train};
 
-fn sdtrain(arguments: &[&str]) -> Output {
+pub(super) fn sdtrain(arguments: &[&str]) -> Output {
     Command::cargo_bin("sdtrain").unwrap().args(arguments).output().unwrap()
 }
 
@@ -191,6 +191,7 @@ fn settings_come_from_the_file_and_options_win() {
     for line in ["steps = 7", "batch = 2", "cutdepth = 0.5", "size = [64, 64]", "rotation = 2.5", "n_s = 1"] {
         assert!(printed.contains(line), "{line} in {printed}");
     }
+    assert!(printed.contains("\n# warmup = 0\n") && printed.contains("\n# n_s = 1\n"), "{printed}");
     // What is printed prints itself.
     std::fs::write(&file, &printed).unwrap();
     assert_eq!(text(&sdtrain(&[set, "--config", file.to_str().unwrap(), "--print-config"]).stdout), printed);
@@ -224,6 +225,23 @@ fn sets_that_cannot_teach_are_refused_or_taught_from_as_far_as_they_go() {
     assert!(text(&trained.stderr).contains("no labels: depth is learned alone"), "{}", text(&trained.stderr));
     let line: Value = serde_json::from_str(&std::fs::read_to_string(run.join(LOG)).unwrap()).unwrap();
     assert!(line["depth"].is_number() && line["semantics"].is_null(), "{line}");
+    // It says nothing of classes, though the network has a head for them.
+    let (run, labelled) = (run.to_str().unwrap(), rooms(dir.path(), 1));
+    let labelled = labelled.to_str().unwrap();
+    let evaluated = sdtrain(&["eval", run, labelled, "--json"]);
+    let evaluated: Value = serde_json::from_slice(&evaluated.stdout).unwrap();
+    assert!(evaluated["full"]["pictures"] == 1 && evaluated["semantics"].is_null(), "{evaluated}");
+    let scored = sdtrain(&["eval", run, labelled, "--score", "nyu40"]);
+    assert_eq!(scored.status.code(), Some(2));
+    assert!(text(&scored.stderr).contains("depth alone"), "{}", text(&scored.stderr));
+    let (picture, out) = (from.join("a.rgb.png"), dir.path().join("out"));
+    let predicted = sdtrain(&["predict", run, picture.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert!(
+        predicted.status.success() && text(&predicted.stderr).contains("depth alone"),
+        "{}",
+        text(&predicted.stderr)
+    );
+    assert_eq!(tree(&out).into_keys().collect::<Vec<_>>(), ["depth/a.rgb.npy", "sheet.png"]);
 }
 
 #[test]

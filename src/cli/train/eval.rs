@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::network::{NetworkArgs, hash};
+use super::network::{NetworkArgs, Trained};
 use super::page;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
@@ -90,12 +90,17 @@ impl Args {
             FlipName::Mean => Flip::Mean,
             FlipName::Ramp => Flip::Ramp,
         });
-        let network = self.network.load(device, &self.run)?;
+        let Trained { network, semantics, hash } = self.network.load(device, &self.run)?;
+        let score = self.rules.score()?;
+        if score.is_some() && !semantics {
+            return Err(Usage(format!("--score: the network of {} has learned depth alone", self.run.display())).into());
+        }
         let rules = Rules {
             protocol: self.rules.protocol(Some(network.config().d_max))?,
             flip,
-            score: self.rules.score()?,
+            score,
             size: self.network.size(),
+            semantics,
             strict: true,
         };
         let mut sets = Vec::new();
@@ -116,7 +121,7 @@ impl Args {
             }
         })?;
         let mut value = value(&network, &sets, &rules, &evaluation);
-        value["model_hash"] = json!(hash(&self.run)?);
+        value["model_hash"] = json!(hash);
         let mut text = text(&rules.protocol, &evaluation);
         if let Some(folder) = &self.report {
             let space = evaluation.semantics.as_ref().map(|(space, _)| *space);

@@ -10,7 +10,7 @@ use crate::cli::output::Output;
 use crate::label::LabelSpace;
 use crate::sample::Semantics;
 use crate::shard::Set;
-use crate::source::picture::read_f32;
+use crate::source::picture::{Endian, decode_bits, decode_f32, read_bytes};
 use crate::source::walk;
 use crate::train::evaluate::{Carrier, Tally};
 use crate::train::metric::{Confusion, Scores};
@@ -36,9 +36,10 @@ impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
         let protocol = self.rules.protocol(None)?;
         let is_kitti = ["kb_garg", "kb_eigen", "full_garg"].contains(&protocol.name.as_str());
-        let steps = self.steps_per_metre.unwrap_or(if is_kitti { 256.0 } else { 1000.0 });
-        if !(steps.is_finite() && steps > 0.0) {
-            return Err(Usage(format!("{steps} steps in a metre cannot be")).into());
+        let usual = if is_kitti { 256.0 } else { 1000.0 };
+        let steps = Steps { per_metre: self.steps_per_metre.unwrap_or(usual), asked: self.steps_per_metre.is_some() };
+        if !(steps.per_metre.is_finite() && steps.per_metre > 0.0) {
+            return Err(Usage(format!("{} steps in a metre cannot be", steps.per_metre)).into());
         }
         let (predictions, truths) = (Maps::open(&self.pred)?, Maps::open(&self.gt)?);
         let mut semantics = Labels::new(&predictions, &truths, self.rules.score()?)?;
@@ -51,9 +52,14 @@ impl Args {
             let folder = self.pred.display();
             return Err(Usage(format!("{folder} has no prediction for `{name}`; maps are paired by name")).into());
         }
+        if pairs.is_empty() {
+            return Err(Usage(format!("{} holds no sample to compare with", self.gt.display())).into());
+        }
         let mut tally = Tally::default();
+        let mut invalid = Invalid::default();
         for (prediction, truth) in &pairs {
             let ((p, said), (t, labels)) = (predictions.get(prediction, steps)?, truths.get(truth, steps)?);
+            invalid.count(&p.values);
             tally.add(&protocol.prepare(p.plane(), t.plane()));
             if let (Some(semantics), Some(said), Some(labels)) = (&mut semantics, said, labels) {
                 semantics.add(&said, &labels);
@@ -62,6 +68,13 @@ impl Args {
         let (full, ranges) = tally.averages();
         let mut value = depth_value(&protocol, &full, &ranges);
         let mut text = depth_text(&protocol, &full, &ranges);
+        if invalid.pixels > 0 {
+            text.push(format!(
+                "  {} of {} predicted pixels are no depth (0, negative, infinite or not a number); where there is truth they count as the nearest end of the range",
+                invalid.pixels, invalid.of
+            ));
+        }
+        value["invalid_predictions"] = json!({ "pixels": invalid.pixels, "of": invalid.of });
         if let Some((space, scores)) = semantics.map(Labels::scores) {
             text.push(semantics_text(space, &scores));
             value["semantics"] = json!(scores);
@@ -69,6 +82,28 @@ impl Args {
         }
         output.result(text.join("\n"), &value)?;
         Ok(Exit::Done)
+    }
+}
+
+/// Steps of a PNG in one metre.
+#[derive(Clone, Copy)]
+struct Steps {
+    per_metre: f64,
+    /// Whether they were said, and not taken for what is usual.
+    asked: bool,
+}
+
+/// Predicted pixels that are no depth, of all that are predicted.
+#[derive(Default)]
+struct Invalid {
+    pixels: usize,
+    of: usize,
+}
+
+impl Invalid {
+    fn count(&mut self, metres: &[f32]) {
+        self.pixels += metres.iter().filter(|m| !(m.is_finite() && **m > 0.0)).count();
+        self.of += metres.len();
     }
 }
 
@@ -95,6 +130,9 @@ impl Metres {
 
 impl Maps {
     fn open(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Err(Usage(format!("{}: there is no such file or folder", path.display())).into());
+        }
         if path.join("zarr.json").is_file() {
             let set = Set::open(path)?;
             let key = |row: usize| set.records().get(row).map(|record| (record.entry.key.clone(), row));
@@ -149,11 +187,11 @@ impl Maps {
         }
     }
 
-    fn get(&self, name: &str, steps_per_metre: f64) -> Result<(Metres, Option<Semantics>)> {
+    fn get(&self, name: &str, steps: Steps) -> Result<(Metres, Option<Semantics>)> {
         match self {
             Self::Files(files, _) => {
                 let path = files.get(name).with_context(|| name.to_owned())?;
-                Ok((read(path, steps_per_metre)?, None))
+                Ok((read(path, steps)?, None))
             }
             Self::Set(set, rows) => {
                 let sample = set.sample(*rows.get(name).with_context(|| name.to_owned())?)?;
@@ -165,11 +203,21 @@ impl Maps {
     }
 }
 
-fn read(path: &Path, steps_per_metre: f64) -> Result<Metres> {
-    let map = read_f32(path).with_context(|| path.display().to_string())?;
+fn read(path: &Path, steps: Steps) -> Result<Metres> {
+    let in_file = || path.display().to_string();
+    let bytes = read_bytes(path).with_context(in_file)?;
+    let map = decode_f32(&bytes, Endian::Big).with_context(in_file)?;
     let (height, width) = map.dim();
     let metres = path.extension().is_some_and(|e| e == "npy");
-    let value = |v: &f32| if metres { *v } else { (f64::from(*v) / steps_per_metre) as f32 };
+    let bits = decode_bits(&bytes).with_context(in_file)?;
+    if !(metres || steps.asked || bits > 8) {
+        let usage = format!(
+            "{}: expected 16 bits, found {bits}; if this is depth all the same, --steps-per-metre says in which unit",
+            path.display()
+        );
+        return Err(Usage(usage).into());
+    }
+    let value = |v: &f32| if metres { *v } else { (f64::from(*v) / steps.per_metre) as f32 };
     Ok(Metres { values: map.iter().map(value).collect(), height, width })
 }
 

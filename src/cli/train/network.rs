@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::run::weights_of;
 use crate::cli::exit::Usage;
-use crate::file;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::device::DeviceName;
 use crate::train::model::{Config, Dss};
@@ -28,9 +27,18 @@ pub(super) struct NetworkArgs {
     pub(super) device: DeviceName,
 }
 
+/// A network as a run left it.
+pub(super) struct Trained<D: Backend<f32>> {
+    pub(super) network: Dss<f32, D>,
+    /// Whether it has learned classes.
+    pub(super) semantics: bool,
+    /// Tells its file from others.
+    pub(super) hash: String,
+}
+
 impl NetworkArgs {
     /// The network of the folder of a run, or of a file of weights.
-    pub(super) fn load<D: Backend<f32>>(&self, device: D, run: &Path) -> Result<Dss<f32, D>> {
+    pub(super) fn load<D: Backend<f32>>(&self, device: D, run: &Path) -> Result<Trained<D>> {
         let checkpoint = Checkpoint::read(&weights_of(run))?;
         let own = checkpoint.config();
         let config = match (&self.model, own) {
@@ -49,7 +57,8 @@ impl NetworkArgs {
             }
             (config, _) => config,
         };
-        Ok(checkpoint.network(device, config)?)
+        let (semantics, hash) = (checkpoint.has_classes(), checkpoint.hash());
+        Ok(Trained { network: checkpoint.network(device, config)?, semantics, hash })
     }
 
     /// How large the network sees pictures.
@@ -63,10 +72,4 @@ fn input_size(text: &str) -> Result<InputSize, String> {
         "own" => Ok(InputSize::OWN),
         _ => super::size(text).map(|(rows, columns)| InputSize::Fixed(rows, columns)),
     }
-}
-
-/// Hash of the weights of a run.
-pub(super) fn hash(run: &Path) -> Result<String> {
-    let bytes = file::read_bounded(&weights_of(run), u64::MAX)?;
-    Ok(format!("xxh3-128:{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)))
 }

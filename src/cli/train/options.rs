@@ -32,7 +32,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "KIND")]
     exchange: Option<String>,
     /// Largest depth in metres [default: 10; 80 when all sets show roads]
-    #[arg(long, value_name = "METRES")]
+    #[arg(long, value_name = "METRES", value_parser = finite)]
     d_max: Option<f64>,
     /// Optimiser steps [default: 1000]
     #[arg(long, value_name = "N")]
@@ -47,23 +47,23 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     accumulate: Option<u16>,
     /// Factor of the learning rates 4e-5 (encoder) and 2e-4 [default: 1 with --weights, else 5]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = finite)]
     lr_scale: Option<f64>,
     /// How often a sample is mirrored [default: 0.5]
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = finite)]
     flip: Option<f64>,
     /// Whether NYU's border is left out, samples are turned and their colours changed: on or off; mirroring and mixes are apart [default: on]
     #[arg(long, value_name = "on|off", value_parser = switch)]
     augment: Option<bool>,
     /// Largest rotation to either side in degrees [default: 2.5; 1 when all sets show roads]
-    #[arg(long, value_name = "DEGREES")]
+    #[arg(long, value_name = "DEGREES", value_parser = finite)]
     rotate: Option<f64>,
     /// What a random crop keeps: a least share of each side, or rows and columns; pictures are then seen whole in validation, at the
     /// same scale [default: 1, no crops]
     #[arg(long, value_name = "SHARE|HxW", value_parser = crop)]
     crop: Option<Crop>,
     /// How often gamma, brightness and colour are changed [default: 0.5]
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = finite)]
     photometric: Option<f64>,
     /// Mixes while training: methods of `sdprep mix`, each with the share of the samples it is applied to [default share:
     /// 0.5; 0.25 for cutdepth and vcutdepth]
@@ -171,6 +171,12 @@ fn read(path: &Path) -> Result<Layer> {
     Plan::read(&text).map_err(|e| Usage(format!("{}: {e}", path.display())).into())
 }
 
+/// A number that is one
+fn finite(text: &str) -> Result<f64, String> {
+    let number = text.parse().map_err(|_| format!("expected a number; found {text:?}"))?;
+    if f64::is_finite(number) { Ok(number) } else { Err(format!("expected a finite number; found {text:?}")) }
+}
+
 /// `on` or `off`
 fn switch(text: &str) -> Result<bool, String> {
     match text {
@@ -193,6 +199,6 @@ fn crop(text: &str) -> Result<Crop, String> {
 fn share(text: &str) -> Result<(Method, f64), String> {
     let (name, share) = text.split_once('=').map_or((text, None), |(name, share)| (name, Some(share)));
     let method: Method = name.trim().parse().map_err(|e: UnknownMethod| e.to_string())?;
-    let share = share.map(|p| p.trim().parse().map_err(|_| format!("expected a share such as 0.5; found {p:?}")));
+    let share = share.map(|p| finite(p.trim()).map_err(|_| format!("expected a share such as 0.5; found {p:?}")));
     Ok((method, share.transpose()?.unwrap_or_else(|| usual_share(method))))
 }

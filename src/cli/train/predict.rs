@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::network::NetworkArgs;
+use super::network::{NetworkArgs, Trained};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::cli::picture::png;
@@ -99,7 +99,10 @@ impl Args {
         let (run, files) = self.run_and_files()?;
         let names = names(files)?;
         self.check()?;
-        let network = self.network.load(device, run)?;
+        let Trained { network, semantics, .. } = self.network.load(device, run)?;
+        if !semantics && self.to.contains(&Kind::Classes) {
+            output.say("the network has learned depth alone: no classes are written");
+        }
         let steps = self.steps(&network)?;
         let mut features = self.features.as_ref().map(|_| Features::default());
         let (mut results, mut rows, mut sheets, mut failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -112,7 +115,10 @@ impl Args {
                     continue;
                 }
             };
-            for said in said {
+            for mut said in said {
+                if !semantics {
+                    said.sample.semantics = None;
+                }
                 results.push(self.write(&said, file, steps)?);
                 if self.to.contains(&Kind::Sheet) {
                     rows.push(Row::prediction(said.name, for_sheet(said.sample)));
@@ -240,9 +246,9 @@ impl Args {
                     save("depth-png", "png", &bytes.map_err(|m| anyhow!("{m} m do not fit 16 bits"))?)?;
                 }
                 Kind::Classes => {
-                    let labels = sample.semantics.as_ref();
-                    let png = labels.map(|labels| indexed_png(labels, LabelSpace::Ade20k150));
-                    save("classes", "png", &png.unwrap_or_default())?;
+                    if let Some(labels) = &sample.semantics {
+                        save("classes", "png", &indexed_png(labels, LabelSpace::Ade20k150))?;
+                    }
                 }
                 Kind::Ply => {
                     let camera = self.camera(sample.image.size());

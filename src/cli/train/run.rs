@@ -1,15 +1,17 @@
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
+use clap::CommandFactory;
 use serde_json::json;
 
-use super::eval;
 use super::options::Options;
+use super::{Sdtrain, eval};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::{Output, Steps};
-use crate::file::write_atomically;
+use crate::file::{claim, write_atomically};
 use crate::mix::Domain;
 use crate::shard::{Set, find_sets};
 use crate::train::checkpoint::Checkpoint;
@@ -41,7 +43,8 @@ pub(super) struct Args {
     /// Start over in a folder that holds a run
     #[arg(long, conflicts_with = "resume")]
     force: bool,
-    /// Print every setting of the run as a file for --config, and stop
+    /// Print every setting of the run as a file for --config, and stop. What nobody asked for stands in comments, since it may
+    /// follow from other settings; with --resume everything is as the run has it
     #[arg(long)]
     print_config: bool,
     /// Where the network runs: cpu, or cuda:0 and so on
@@ -59,6 +62,9 @@ const CONFIG: &str = "train.toml";
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
+        if let Some(usage) = self.misplaced_command() {
+            return Err(usage.into());
+        }
         if self.print_config {
             return self.print(output);
         }
@@ -70,7 +76,7 @@ impl Args {
         let data = Arc::new(Data::new(training)?);
         data.check_depth()?;
         let validation = validation.map(Data::new).transpose()?;
-        let mut trainer = self.trainer(device, &data, output)?;
+        let (mut trainer, _kept) = self.trainer(device, &data, output)?;
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
         // Without the handler Ctrl-C ends the run at once, and the last checkpoint stands.
@@ -158,7 +164,8 @@ impl Args {
             };
             self.plan(domain, labelled)?
         };
-        output.result(plan.to_toml(), &json!({"network": plan.network, "settings": plan.settings}))?;
+        let text = if self.resume { plan.to_toml() } else { plan.to_toml_beside(&self.options.layers()?)? };
+        output.result(text, &json!({"network": plan.network, "settings": plan.settings}))?;
         Ok(Exit::Done)
     }
 
@@ -178,6 +185,17 @@ impl Args {
         };
         let usual = Usual { model, domain, labelled, from_scratch: self.weights.is_none() };
         Plan::new(usual, &self.options.layers()?).map_err(|e| self.options.refuse(&e))
+    }
+
+    /// A set that is no path but the name of a command: options stand before it, and options come after commands.
+    fn misplaced_command(&self) -> Option<Usage> {
+        let is_command = |path: &&PathBuf| {
+            !path.exists() && Sdtrain::command().get_subcommands().any(|command| path.as_os_str() == command.get_name())
+        };
+        self.sets.iter().find(is_command).map(|path| {
+            let command = path.display();
+            Usage(format!("options stand before `{command}`; a command comes first: sdtrain {command} ... --quiet"))
+        })
     }
 
     /// Sets to learn from and sets to evaluate on.
@@ -214,8 +232,8 @@ impl Args {
         Ok((training, Some(held_out).filter(|sets| !sets.is_empty())))
     }
 
-    /// The run in the folder, where it stood, or a fresh one.
-    fn trainer<D: Backend<f32>>(&self, device: D, data: &Data, output: &Output) -> Result<Trainer<D>> {
+    /// The run in the folder, where it stood, or a fresh one; the folder is this run's own while the file is held.
+    fn trainer<D: Backend<f32>>(&self, device: D, data: &Data, output: &Output) -> Result<(Trainer<D>, Option<File>)> {
         let path = self.out.join(LAST);
         let exists = path.exists();
         if self.resume && !exists {
@@ -236,6 +254,12 @@ impl Args {
                 let run = self.out.display();
                 return Err(Usage(format!("{run} holds a run with other settings: {key} is {has}, asked for is {asked}; --resume goes on with its own, --force starts over, --out names another folder")).into());
             }
+            if let Some(file) = &self.weights
+                && !trainer.began_with(&Checkpoint::read(file)?)
+            {
+                let (run, file) = (self.out.display(), file.display());
+                return Err(Usage(format!("the run in {run} did not begin with the weights of {file}; --resume goes on with it, --force starts over, --out names another folder")).into());
+            }
             trainer.learn_from(data).map_err(|e| Usage(format!("{}: {e}", self.out.display())))?;
             output.say(format_args!("going on after step {} of {}", trainer.step(), trainer.settings().steps));
             trainer.set_settings(asked.settings);
@@ -250,22 +274,29 @@ impl Args {
             }
             Mixing::new(&settings.mix, settings.seed, data).map_err(|e| Usage(e.to_string()))?;
             data.check_crop(settings.augmentation.crop).map_err(|e| self.options.refuse(&e))?;
-            let trainer = Trainer::new(device, network, settings)?;
+            let mut trainer = Trainer::new(device, network, settings)?;
             if let Some(file) = &self.weights {
-                Checkpoint::read(file)?.fill(trainer.network())?;
+                trainer.begin_with(&Checkpoint::read(file)?)?;
             }
             let n = trainer.network().store().parameter_count();
             output.say(format_args!("{named} with {n} parameters on {} samples at {h}x{w}", data.len()));
             trainer
         };
+        let in_folder = || self.out.display().to_string();
+        std::fs::create_dir_all(&self.out).with_context(in_folder)?;
+        let kept = claim(&self.out).map_err(|_| {
+            Usage(format!(
+                "another sdtrain is training in {}; wait for it, or name another folder as --out",
+                in_folder()
+            ))
+        })?;
         if self.force {
-            session::clear(&self.out).with_context(|| self.out.display().to_string())?;
+            session::clear(&self.out).with_context(in_folder)?;
         }
         let plan = Plan { network: trainer.network().config().clone(), settings: trainer.settings().clone() };
         let text = format!("# semdepth {}: sdtrain --config {CONFIG}\n{}", env!("CARGO_PKG_VERSION"), plan.to_toml());
-        std::fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
         write_atomically(&self.out.join(CONFIG), text.as_bytes())?;
-        Ok(trainer)
+        Ok((trainer, kept))
     }
 
     /// What the finished network was evaluated to, in words and as JSON, which is written as well, and why samples were left out; a run that was finished before is

@@ -22,7 +22,7 @@ pub fn validation_rules(network: &Config, settings: &Settings) -> Result<Rules, 
         Crop::Share(_) => InputSize::OfNetwork,
         Crop::Pixels(down, across) => InputSize::Scaled(rows as f64 / down as f64, columns as f64 / across as f64),
     };
-    Ok(Rules { protocol, flip: None, score: None, size, strict: settings.strict })
+    Ok(Rules { protocol, flip: None, score: None, size, semantics: settings.semantics, strict: settings.strict })
 }
 
 /// What an evaluation by [`validation_rules`] found, in short: a line of `validation.jsonl`.
