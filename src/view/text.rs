@@ -103,6 +103,9 @@ mod tests {
 
     #[test]
     fn foreign_signs_become_question_marks() {
-        assert_eq!(printable("caf\u{e9} \u{4e2d} \u{2264}"), "caf? ? \u{2264}");
+        let names = "caf\u{e9} K\u{fc}che \u{3ba}\u{3bf}\u{3c5} \u{43a}\u{443}\u{445} \u{2264}";
+        assert_eq!(printable(names), names);
+        assert_eq!(printable("\u{4e2d} a"), "? a");
+        assert!(names.chars().all(|c| c == ' ' || BOLD.glyph_id(c).0 != 0));
     }
 }
