@@ -140,6 +140,7 @@ impl Rows for Deriving<'_> {
     }
 
     fn make<'s>(&'s self, state: &mut Self::State<'s>, row: usize) -> Result<Row, RunError> {
+        let (reader, encoder) = state.as_mut().map_err(|error| RunError::Codec(error.to_string()))?;
         // The parent says what the other fields hold and where they come from.
         let parent = self.shared.parent.records();
         let mut record = Record { entry: self.derivation.entries()[row].clone(), ..parent[row].clone() };
@@ -152,10 +153,6 @@ impl Rows for Deriving<'_> {
             Ok((Record { row, entry, quarantined: Some(fault), ..Record::default() }, Vec::new()))
         };
         let key = record.entry.key.clone();
-        let (reader, encoder) = match state {
-            Ok(state) => state,
-            Err(error) => return quarantine(record, Fault::new(key, "semantics", error)),
-        };
         let labels = match self.derivation.labels(row, reader) {
             Ok(labels) => labels,
             Err(DeriveError::Sample(fault)) => return quarantine(record, fault),

@@ -98,6 +98,9 @@ pub enum RunError {
     /// The set there cannot be read.
     #[error(transparent)]
     Set(#[from] SetError),
+    /// There is no memory to compress with. No sample is at fault, so that none is quarantined.
+    #[error("no zstd context: {0}")]
+    Codec(String),
 }
 
 impl RunError {
@@ -224,6 +227,7 @@ impl Rows for Converting<'_> {
 
     /// Decodes and compresses one sample; whatever is wrong with it ends up in the record.
     fn make<'s>(&'s self, encoder: &mut Self::State<'s>, row: usize) -> Result<Row, RunError> {
+        let encoder = encoder.as_mut().map_err(|error| RunError::Codec(error.to_string()))?;
         let mut entry = self.source.entries()[row].clone();
         let quarantine = |entry, fault| {
             let record = Record { row, entry, quarantined: Some(fault), ..Record::default() };
@@ -236,19 +240,16 @@ impl Rows for Converting<'_> {
         if loaded.provenance.is_some() {
             entry.provenance = loaded.provenance;
         }
-        let encoded = match encoder {
-            Ok(encoder) => encoder.encode(&loaded.sample).map_err(|e| (e.field().name(), e.to_string())),
-            Err(error) => Err(("image", format!("cannot compress: {error}"))),
-        };
-        match encoded {
+        match encoder.encode(&loaded.sample) {
             Ok(encoded) => {
                 let invalid_depth = (loaded.invalid.total() > 0).then_some(loaded.invalid);
                 let (crop, hashes) = (loaded.crop, encoded.hashes);
                 Ok((Record { row, entry, crop, invalid_depth, hashes, ..Record::default() }, encoded.chunks))
             }
-            Err((field, reason)) => {
+            Err(error) => {
+                let field = error.field().name();
                 let file = entry.source.get(field).or(entry.source.values().next()).cloned().unwrap_or_default();
-                quarantine(entry, Fault::new(file, field, reason))
+                quarantine(entry, Fault::new(file, field, error))
             }
         }
     }
