@@ -9,6 +9,7 @@ use crate::label::Remap;
 use crate::run::in_order;
 use crate::sample::Fault;
 use crate::shard::export::label_png;
+use crate::source::folder::Pattern;
 use crate::source::label_map::{self, Container};
 use crate::source::{SourceError, picture, walk};
 
@@ -17,7 +18,7 @@ use crate::source::{SourceError, picture, walk};
 pub struct RemappedFolder {
     /// Maps written.
     pub n_maps: usize,
-    /// Files that are no label maps, by their extension, and were left out.
+    /// Files that are no label maps, by their extension or the pattern, and were left out.
     pub n_others: usize,
     /// Maps that could not be carried over, and were left out.
     pub faults: Vec<Fault>,
@@ -42,7 +43,7 @@ pub enum RemapFolderError {
 
 const MAPS: [&str; 7] = ["png", "npy", "npz", "pgm", "raw", "bin", "u8"];
 
-/// Carries every label map below `from` into another space and writes it as an 8-bit PNG of the same name below `to`.
+/// Carries every label map below `from` (of them, those that `pattern` matches) into another space and writes it as an 8-bit PNG of the same name below `to`.
 /// The folder `to` appears when all are written. Maps that are bad are left out and told.
 ///
 /// # Errors
@@ -51,6 +52,7 @@ const MAPS: [&str; 7] = ["png", "npy", "npz", "pgm", "raw", "bin", "u8"];
 pub fn remap_folder(
     from: &Path,
     to: &Path,
+    pattern: Option<&Pattern>,
     container: &Container,
     remap: &Remap,
     threads: Option<usize>,
@@ -64,9 +66,12 @@ pub fn remap_folder(
         let (stem, extension) = file.rsplit_once('.')?;
         MAPS.contains(&extension.to_ascii_lowercase().as_str()).then(|| format!("{stem}.png"))
     };
-    let maps: Vec<(&str, String)> = files.iter().filter_map(|f| Some((f.as_str(), target(f)?))).collect();
+    let counts = |file: &&String| pattern.is_none_or(|pattern| pattern.key(file).is_some());
+    let maps: Vec<(&str, String)> =
+        files.iter().filter(counts).filter_map(|f| Some((f.as_str(), target(f)?))).collect();
     if maps.is_empty() {
-        return usage(format!("{}: no label maps below it ({})", from.display(), MAPS.join(", ")));
+        let of_pattern = pattern.map(|pattern| format!(" that {pattern} matches")).unwrap_or_default();
+        return usage(format!("{}: no label maps below it{of_pattern} ({})", from.display(), MAPS.join(", ")));
     }
     let mut targets: Vec<&String> = maps.iter().map(|(_, target)| target).collect();
     targets.sort_unstable();

@@ -219,6 +219,12 @@ fn sets_and_folders_go_to_other_spaces() {
     assert_eq!(map.as_raw(), &[12, 255, 2, 255, 255, 255, 5, 30]);
     let run = sdprep(dir, "labels remap maps --from own.csv --to ade20k --out files");
     assert!(run.code == 2 && run.stderr.contains("is there already"), "{}", run.stderr);
+    let picked = done(dir, "labels remap maps --pattern f{1,2}.png --from own.csv --to ade20k --out picked");
+    assert!(picked.stdout.contains("2 maps of ade20k150, 0 left out as bad, 4 other files"), "{}", picked.stdout);
+    let run = sdprep(dir, "labels remap maps --pattern g*.png --from own.csv --to ade20k --out none");
+    assert!(run.code == 2 && run.stderr.contains("no label maps below it that g*.png matches"), "{}", run.stderr);
+    let run = sdprep(dir, "labels remap set --pattern *.png --to nyu40 --out none");
+    assert!(run.code == 2 && run.stderr.contains("and set is a set"), "{}", run.stderr);
     grey(&dir.join("maps/f9.png"), 4, &[200; 8]);
     let run = sdprep(dir, "labels remap maps --from own.csv --to ade20k --out more");
     assert!(run.code == 1 && run.stderr.contains("left out f9.png: labels: class id 200"), "{}", run.stderr);

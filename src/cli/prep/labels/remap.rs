@@ -10,7 +10,7 @@ use crate::cli::prep::run::{Derived, MakeArgs, told_outcome};
 use crate::label::{LabelSpace, Remap};
 use crate::relabel::{Remapping, remap_folder};
 use crate::shard::Set;
-use crate::source::folder::LabelTable;
+use crate::source::folder::{LabelTable, Pattern};
 
 /// Carry class ids into another label space: of a set, or of a folder of label files
 ///
@@ -21,6 +21,7 @@ use crate::source::folder::LabelTable;
 Examples:
   sdprep labels remap shards/kitti-ade --to cityscapes
   sdprep labels remap labelIds --from cityscapes --to ade20k --out labelIds-ade
+  sdprep labels remap gtFine --pattern '**/*_labelIds.png' --from cityscapes --to ade20k --out gtFine-ade
   sdprep labels remap coco_masks --from coco_to_ade.csv --to ade20k --out masks-ade")]
 pub(in crate::cli::prep) struct Args {
     /// A set, or a folder of label files
@@ -31,6 +32,9 @@ pub(in crate::cli::prep) struct Args {
     /// The classes they become: ade20k, nyu40, nyu13 or cityscapes (train ids)
     #[arg(long, value_name = "SPACE")]
     to: LabelSpace,
+    /// Of a folder, which files are maps, such as **/*_labelIds.png [default: all that can be]
+    #[arg(long, value_name = "PATTERN")]
+    pattern: Option<Pattern>,
     #[command(flatten)]
     container: ContainerArgs,
     #[command(flatten)]
@@ -44,6 +48,11 @@ impl Args {
     }
 
     fn remap_set(&self, output: &Output) -> Result<Exit> {
+        if self.pattern.is_some() {
+            return Err(
+                Usage(format!("--pattern picks files of a folder, and {} is a set", self.input.display())).into()
+            );
+        }
         let set = Set::open(&self.input)?;
         let remap = match (&self.from, set.spec().label_space) {
             (Some(from), _) => LabelTable::named_or_csv(from, self.to)?,
@@ -68,7 +77,7 @@ impl Args {
         let out: &Path = self.make.folder("files need a folder to go to: --out FOLDER")?;
         let remap = LabelTable::named_or_csv(from, self.to)?;
         let container = self.container.container(LabelTable::color_code(from))?;
-        let done = remap_folder(&self.input, out, &container, &remap, output.threads())?;
+        let done = remap_folder(&self.input, out, self.pattern.as_ref(), &container, &remap, output.threads())?;
         for fault in &done.faults {
             output.say(format_args!("left out {fault}"));
         }
