@@ -233,7 +233,11 @@ fn a_prediction_that_is_given_is_used_and_one_that_is_needed_is_asked_for() {
     refused(folder.path(), "mix road --method nearfarmix --near-mask predicted --out x", "--predicted SET");
     let drawn = "mix road --method nearfarmix --near-mask predicted --predicted dense --plan plan.jsonl";
     done(folder.path(), &format!("{drawn} --out a"));
-    refused(folder.path(), "mix road --plan plan.jsonl --out b", "say which: --predicted SET");
+    refused(folder.path(), "mix road --plan plan.jsonl --out b", "found none; say which set that is: --predicted SET");
+    done(folder.path(), "synth road -n 4 --height 64 --width 96 --seed 9 --quiet --out other");
+    refused(folder.path(), "mix road --plan plan.jsonl --predicted other --out b", "say which set that is");
     done(folder.path(), "mix road --plan plan.jsonl --predicted dense --out b");
+    done(folder.path(), "mix road --method cutmix --plan plain.jsonl --out c");
+    refused(folder.path(), "mix road --plan plain.jsonl --predicted dense --out d", "leave --predicted out");
     assert!(tree(&folder.path().join("a")) == tree(&folder.path().join("b")));
 }

@@ -36,8 +36,16 @@ pub struct Mixed<'s> {
 
 /// Depth of any model, found by the key of the sample.
 struct Predicted<'s> {
+    name: SetName,
     source: &'s dyn Source,
     rows: HashMap<&'s str, usize>,
+}
+
+impl<'s> Predicted<'s> {
+    fn new(input: &Input<'s>) -> Self {
+        let rows = input.source.entries().iter().enumerate().map(|(row, entry)| (entry.key.as_str(), row));
+        Self { name: input.name.clone(), source: input.source, rows: rows.collect() }
+    }
 }
 
 /// A mix that is decided: its recipe is complete.
@@ -69,28 +77,42 @@ impl Settled {
 }
 
 impl<'s> Mixed<'s> {
-    /// Plans `copies` mixes of every sample.
+    /// Plans `copies` mixes of every sample. `predicted` has dense depth of any model for the masks: the `depth` of its samples
+    /// with the same keys.
     ///
     /// # Errors
     /// Sets that cannot be mixed with each other or by these methods, options out of range.
-    pub fn new(inputs: Vec<Input<'s>>, options: Options) -> Result<Self, SourceError> {
+    pub fn new(inputs: Vec<Input<'s>>, predicted: Option<&Input<'s>>, options: Options) -> Result<Self, SourceError> {
         options.check().map_err(SourceError::Usage)?;
         let recipes = draw_pairs(&inputs, &options)?;
-        Self::with(inputs, options, recipes, None)
+        Self::with(inputs, predicted, options, recipes, None)
     }
 
     /// Does what a plan says.
     ///
     /// # Errors
-    /// The plan is for other sets, or the sets cannot be mixed.
-    pub fn replay(inputs: Vec<Input<'s>>, plan: Plan) -> Result<Self, SourceError> {
+    /// The plan is for other sets or other predicted depths, or the sets cannot be mixed.
+    pub fn replay(inputs: Vec<Input<'s>>, predicted: Option<&Input<'s>>, plan: Plan) -> Result<Self, SourceError> {
         let names: Vec<SetName> = inputs.iter().map(|input| input.name.clone()).collect();
         if names != plan.sets {
-            let list = |names: &[SetName]| {
-                names.iter().map(|n| format!("{} ({})", n.name, n.fingerprint)).collect::<Vec<_>>().join(", ")
-            };
+            let list = |names: &[SetName]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let (expected, found) = (list(&plan.sets), list(&names));
             return Err(SourceError::Usage(format!("the plan is for the sets {expected}; found {found}")));
+        }
+        match (&plan.predicted, predicted.map(|input| &input.name)) {
+            (expected, found) if expected.as_ref() == found => {}
+            (None, Some(found)) => {
+                return Err(SourceError::Usage(format!(
+                    "the plan was drawn without predicted depth; leave --predicted out, which names {found}"
+                )));
+            }
+            (Some(expected), found) => {
+                let found = found.map_or("none".into(), ToString::to_string);
+                return Err(SourceError::Usage(format!(
+                    "the plan was drawn with the predicted depth of {expected}, found {found}; say which set that is: --predicted SET"
+                )));
+            }
+            (None, None) => {}
         }
         let usable: Vec<std::collections::HashSet<usize>> =
             inputs.iter().map(|input| input.rows.iter().copied().collect()).collect();
@@ -107,11 +129,12 @@ impl<'s> Mixed<'s> {
                 }
             }
         }
-        Self::with(inputs, plan.options, plan.recipes, plan.edited)
+        Self::with(inputs, predicted, plan.options, plan.recipes, plan.edited)
     }
 
     fn with(
         inputs: Vec<Input<'s>>,
+        predicted: Option<&Input<'s>>,
         options: Options,
         recipes: Vec<Recipe>,
         edited: Option<String>,
@@ -123,6 +146,9 @@ impl<'s> Mixed<'s> {
         stored.insert("sets".into(), json!(names));
         if let Some(hash) = edited {
             stored.insert("edited_plan".into(), json!(hash));
+        }
+        if let Some(predicted) = predicted {
+            stored.insert("predicted".into(), json!(predicted.name));
         }
         header.options = stored;
         let entry = |recipe: &Recipe| {
@@ -137,16 +163,8 @@ impl<'s> Mixed<'s> {
         };
         let entries = recipes.iter().map(entry).collect();
         let sky = header.label_space.and_then(|space| space.id_of("sky")).filter(|&id| id != IGNORE);
-        Ok(Self { inputs, predicted: None, options, sky, header, recipes, entries })
-    }
-
-    /// Gives masks a dense depth of any model: the `depth` of the samples of `source` with the same keys.
-    #[must_use]
-    pub fn with_predicted(mut self, source: &'s dyn Source, name: &SetName) -> Self {
-        let rows = source.entries().iter().enumerate().map(|(row, entry)| (entry.key.as_str(), row)).collect();
-        self.predicted = Some(Predicted { source, rows });
-        self.header.options.insert("predicted".into(), json!(name));
-        self
+        let predicted = predicted.map(Predicted::new);
+        Ok(Self { inputs, predicted, options, sky, header, recipes, entries })
     }
 
     /// How each sample is made, as far as that is known before anything is decoded.
@@ -165,7 +183,8 @@ impl<'s> Mixed<'s> {
     #[must_use]
     pub fn plan(&self, recipes: Vec<Recipe>) -> Plan {
         let sets = self.inputs.iter().map(|input| input.name.clone()).collect();
-        Plan { options: self.options.clone(), sets, recipes, edited: None }
+        let predicted = self.predicted.as_ref().map(|predicted| predicted.name.clone());
+        Plan { options: self.options.clone(), sets, predicted, recipes, edited: None }
     }
 
     /// Loads the parents of a row and decides the mix.

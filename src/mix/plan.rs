@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -16,6 +18,12 @@ pub struct SetName {
     pub fingerprint: String,
 }
 
+impl fmt::Display for SetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.fingerprint)
+    }
+}
+
 /// Everything that decides a mixed set: a file of one line of JSON a sample, after one about all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -23,6 +31,8 @@ pub struct Plan {
     pub options: Options,
     /// The sets it was drawn for.
     pub sets: Vec<SetName>,
+    /// The set whose depth the masks were made from, where there was one.
+    pub predicted: Option<SetName>,
     /// One a sample, in row order.
     pub recipes: Vec<Recipe>,
     /// Hash of the lines, when they are not as they were drawn.
@@ -35,6 +45,8 @@ struct Head {
     semdepth_plan: u32,
     options: Options,
     sets: Vec<SetName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    predicted: Option<SetName>,
     digest: String,
 }
 
@@ -49,8 +61,8 @@ impl Plan {
             serde_json::to_writer(&mut lines, recipe)?;
             lines.push(b'\n');
         }
-        let (options, sets) = (self.options.clone(), self.sets.clone());
-        let head = Head { semdepth_plan: VERSION, options, sets, digest: digest(&lines) };
+        let (options, sets, predicted) = (self.options.clone(), self.sets.clone(), self.predicted.clone());
+        let head = Head { semdepth_plan: VERSION, options, sets, predicted, digest: digest(&lines) };
         let mut bytes = serde_json::to_vec(&head)?;
         bytes.push(b'\n');
         bytes.append(&mut lines);
@@ -78,7 +90,8 @@ impl Plan {
         }
         let digest = digest(lines);
         let edited = (digest != head.digest).then_some(digest);
-        Ok(Self { options: head.options, sets: head.sets, recipes, edited })
+        let Head { options, sets, predicted, .. } = head;
+        Ok(Self { options, sets, predicted, recipes, edited })
     }
 }
 

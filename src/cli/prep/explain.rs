@@ -69,16 +69,19 @@ impl Args {
         let mut inputs: Vec<Input<'_>> = sources.iter().map(|source| input(source, source.set().root())).collect();
         inputs.iter_mut().zip(names).for_each(|(input, name)| input.name.clone_from(name));
         let options: Options = option(set, "mix")?;
-        let plan = Plan { options, sets: names.to_vec(), recipes: vec![recipe.clone()], edited: None };
-        let mut mixed = Mixed::replay(inputs, plan)?;
-        let predicted = match set.spec().options.get("predicted") {
-            Some(_) => Some(set_named(&option(set, "predicted")?, &self.parent, &self.set)?),
+        let name: Option<SetName> = match set.spec().options.get("predicted") {
+            Some(_) => Some(option(set, "predicted")?),
             None => None,
         };
+        let predicted = name.as_ref().map(|name| set_named(name, &self.parent, &self.set)).transpose()?;
         let predicted = predicted.as_ref().map(SetSource::new);
-        if let Some(source) = &predicted {
-            mixed = mixed.with_predicted(source, &option(set, "predicted")?);
-        }
+        let predicted = predicted.as_ref().zip(name.as_ref()).map(|(source, name)| {
+            let found = input(source, source.set().root());
+            Input { name: name.clone(), ..found }
+        });
+        let recipes = vec![recipe.clone()];
+        let plan = Plan { options, sets: names.to_vec(), predicted: name.clone(), recipes, edited: None };
+        let mixed = Mixed::replay(inputs, predicted.as_ref(), plan)?;
         let row = row_of(mixed.settle(0)?, &self.key)?;
         let same = Encoder::new(set.arrays())?.encode(&row.result)?.hashes == record.hashes;
         let picture = mix_sheet(&[row], &mix_options(set, &names_of(names)));

@@ -85,7 +85,7 @@ impl Args {
         for &method in methods {
             let usual = Options::new(method, parameters.clone());
             let options = Options { seed: self.seed.unwrap_or(0), probability: Some(1.0), ..usual };
-            let mixed = Mixed::new(vec![input(&source, set.root())], options)?;
+            let mixed = Mixed::new(vec![input(&source, set.root())], None, options)?;
             for (i, recipe) in mixed.recipes().iter().enumerate().filter(|(_, r)| rows.contains(&r.sample.row)) {
                 shown.push(row_of(mixed.settle(i)?, &recipe.key())?);
             }

@@ -17,7 +17,7 @@ use super::run::RunArgs;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::file::{read_bounded, write_atomically};
-use crate::mix::{Input, MaskSource, Method, Mixed, Observed, Options, PartnerRule, Plan, Recipe, Tally};
+use crate::mix::{Input, Method, Mixed, Observed, Options, PartnerRule, Plan, Recipe, Tally};
 use crate::run::{Progress, in_order, keep_apart};
 use crate::sample::Fault;
 use crate::shard::{Set, SetSource};
@@ -103,21 +103,19 @@ impl Args {
         let inputs: Vec<Input<'_>> = sources.iter().zip(&paths).map(|(source, path)| input(source, path)).collect();
         let predicted = self.predicted.as_ref().map(Set::open).transpose()?;
         let predicted = predicted.as_ref().map(SetSource::new);
-        let with_predicted = |mixed| match (&self.predicted, &predicted) {
-            (Some(path), Some(source)) => Mixed::with_predicted(mixed, source, &input(source, path).name),
-            _ => mixed,
-        };
+        let predicted = predicted.as_ref().zip(self.predicted.as_ref()).map(|(source, path)| input(source, path));
+        let predicted = predicted.as_ref();
         let plan = self.read_plan(&sets)?;
         let replayed = plan.is_some();
-        let mut mixed = with_predicted(match plan {
-            Some(plan) => Mixed::replay(inputs.clone(), plan)?,
-            None => Mixed::new(inputs.clone(), self.options(&sets)?)?,
-        });
+        let mut mixed = match plan {
+            Some(plan) => Mixed::replay(inputs.clone(), predicted, plan)?,
+            None => Mixed::new(inputs.clone(), predicted, self.options(&sets)?)?,
+        };
         if let Some(path) = self.plan.as_ref().filter(|_| !replayed) {
             let plan = draw_all(&mixed, output)?;
             write_atomically(path, &plan.to_bytes()?).with_context(|| path.display().to_string())?;
             output.say(format_args!("{} mixes drawn -> {}", plan.recipes.len(), path.display()));
-            mixed = with_predicted(Mixed::replay(inputs, plan)?);
+            mixed = Mixed::replay(inputs, predicted, plan)?;
         }
         let name = self.name(&paths, &mixed);
         keep_apart(&self.run.place(&name), paths.iter().chain(&self.predicted).map(PathBuf::as_path))?;
@@ -143,17 +141,6 @@ impl Args {
         if !self.method.is_empty() && self.options(sets)? != plan.options {
             let reason = "it was drawn with other options; leave them out to replay it, or name another file";
             return Err(Usage(format!("{}: {reason}", path.display())).into());
-        }
-        let nearfarmix = plan.options.methods.iter().any(|(method, _)| *method == Method::NearFarMix);
-        if nearfarmix
-            && plan.options.parameters.nearfarmix.mask_source == MaskSource::Predicted
-            && self.predicted.is_none()
-        {
-            let path = path.display();
-            return Err(Usage(format!(
-                "{path}: its masks come from a set with predicted depth; say which: --predicted SET"
-            ))
-            .into());
         }
         Ok(Some(plan))
     }
