@@ -115,6 +115,11 @@ fn charts_and_sheets_and_pages_are_files() {
         assert!(page.contains(part), "{part}");
     }
     assert!(dir.path().join("page/02-b-sheet.png").is_file());
+    json(&["report", &at("sets"), "--out", &at("page")], 0);
+    assert!(
+        !fs::read_to_string(dir.path().join("page/index.html")).unwrap().contains("Two"),
+        "its own page it writes anew"
+    );
 }
 
 #[test]
@@ -139,11 +144,15 @@ fn mistyped_arguments_are_told() {
     make(&dir.path().join("a"), 0.0, 4, DepthEncoding::F32);
     let path = dir.path().join("a").display().to_string();
     let nothing = dir.path().join("nothing").display().to_string();
+    fs::write(dir.path().join("index.html"), "<h1>My pages</h1>").unwrap();
+    let home = dir.path().display().to_string();
     for (arguments, code, says) in [
         (vec!["view", &path, "--keys", "nope"], 2, "keys look like \"drive.0/frame_000\""),
         (vec!["view", &path, "--range", "5,1"], 2, "the nearer first"),
         (vec!["stats", &path, "--chart", "chart.gif"], 2, ".svg or .png"),
-        (vec!["export", &path, "--to", "npy", "--out", &path], 3, "is there already"),
+        (vec!["view", &path, "--out", "sheet.jpg"], 2, "a name that ends in .png"),
+        (vec!["report", &path, "--out", &home], 2, "this page is of another program"),
+        (vec!["export", &path, "--to", "npy", "--out", &path], 2, "is there already"),
         (vec!["inspect", &nothing], 3, "nothing"),
     ] {
         let error = sdprep().args(&arguments).assert().code(code).get_output().stderr.clone();

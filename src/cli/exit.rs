@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use crate::relabel::RemapFolderError;
 use crate::run::RunError;
+use crate::shard::export::ExportError;
 use crate::source::SourceError;
 
 /// How a command ended; `docs/cli.md` lists the codes.
@@ -42,6 +43,7 @@ pub(super) fn of(program: &str, result: anyhow::Result<Exit>) -> Exit {
     let usage = error.is::<Usage>()
         || matches!(error.downcast_ref(), Some(SourceError::Usage(_)))
         || matches!(error.downcast_ref(), Some(RemapFolderError::Source(SourceError::Usage(_))))
+        || matches!(error.downcast_ref(), Some(ExportError::Occupied(_)))
         || matches!(error.downcast_ref(), Some(RunError::Occupied { .. } | RunError::Disproved(_)));
     if usage { Exit::Usage } else { Exit::Failed }
 }

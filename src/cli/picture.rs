@@ -1,5 +1,6 @@
 //! Pictures as files, and the names in them.
 
+use std::ffi::OsStr;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use image::{ImageFormat, RgbImage};
 
 use super::exit::Usage;
 use crate::file::write_atomically;
-use crate::view::Drawing;
+use crate::view::{Drawing, Page};
 
 /// The picture as a PNG file.
 pub(super) fn png(picture: &RgbImage) -> Result<Vec<u8>> {
@@ -24,16 +25,40 @@ pub(super) fn set_name(set: &Path) -> String {
     name(set).or_else(|| name(&set.canonicalize().ok()?)).unwrap_or_else(|| "set".to_owned())
 }
 
-/// `svg` or `png`, as the file of this option ends.
-pub(super) fn ending<'p>(option: &str, path: &'p Path) -> Result<&'p str> {
-    let ending = path.extension().and_then(|e| e.to_str()).filter(|e| matches!(*e, "svg" | "png"));
-    Ok(ending
-        .ok_or_else(|| Usage(format!("{option} {}: expected a name that ends in .svg or .png", path.display())))?)
+/// What a chart can be.
+pub(super) const CHART: &[&str] = &["svg", "png"];
+/// What other pictures are.
+pub(super) const PICTURE: &[&str] = &["png"];
+
+/// Makes sure that the file of an option ends as one of `endings`.
+pub(super) fn check_ending(option: &str, path: &Path, endings: &[&str]) -> Result<()> {
+    let is_one = |e: &OsStr| endings.iter().any(|ending| e.eq_ignore_ascii_case(ending));
+    if path.extension().is_some_and(is_one) {
+        return Ok(());
+    }
+    let endings = endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" or ");
+    Err(Usage(format!("{option} {}: expected a name that ends in {endings}", path.display())).into())
 }
+
+/// Makes sure that a page can be written into a folder: it holds none, or one of this program.
+pub(super) fn check_page(folder: &Path) -> Result<()> {
+    let index = folder.join(INDEX);
+    match std::fs::read_to_string(&index) {
+        Ok(html) if !Page::is_one(&html) => Err(Usage(format!(
+            "{}: this page is of another program; name another folder, or take it away first",
+            index.display()
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// The file of a page in its folder.
+pub(super) const INDEX: &str = "index.html";
 
 /// Writes a drawing as SVG if the name ends so, and else as PNG.
 pub(super) fn save(path: &Path, drawing: &Drawing) -> Result<()> {
-    let is_svg = path.extension().is_some_and(|e| e == "svg");
+    let is_svg = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("svg"));
     let file = if is_svg { drawing.to_svg().into_bytes() } else { png(&drawing.to_rgb())? };
     write_atomically(path, &file).with_context(|| path.display().to_string())
 }

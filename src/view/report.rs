@@ -82,14 +82,23 @@ impl Section {
     }
 }
 
+/// Tells pages of this program from others.
+const GENERATOR: &str = "<meta name=\"generator\" content=\"semdepth\">";
+
 impl Page {
+    /// Whether a document is one of these.
+    #[must_use]
+    pub fn is_one(html: &str) -> bool {
+        html.contains(GENERATOR)
+    }
+
     /// The whole document.
     #[must_use]
     pub fn to_html(&self) -> String {
         let (title, lead) = (escaped(&self.title), escaped(&self.lead));
         let mut html = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n{GENERATOR}\n<title>{title}</title>\n\
              <style>\n{STYLE}</style>\n</head>\n<body>\n<header><h1>{title}</h1>\n<p>{lead}</p></header>\n"
         );
         if self.sections.len() > 2 {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::mix::{input, is_mix, set_named};
-use super::picture::png;
+use super::picture::{PICTURE, check_ending, png};
 use super::view::mix_options;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
@@ -32,6 +32,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
+        self.out.iter().try_for_each(|out| check_ending("--out", out, PICTURE))?;
         let set = Set::open(&self.set)?;
         let record = self.find(&set)?;
         let recipe = recipe_of(record)

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::picture::{MapName, png, set_name, title};
+use super::picture::{INDEX, MapName, check_page, png, set_name, title};
 use super::stats::{percent, summary};
 use super::view::draw;
 use crate::cli::exit::Exit;
@@ -39,6 +39,7 @@ impl Args {
         for path in &self.sets {
             paths.extend(find_sets(path)?);
         }
+        check_page(&self.out)?;
         std::fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
         let put = |name: &str, bytes: &[u8]| -> Result<PathBuf> {
             let path = self.out.join(name);
@@ -62,7 +63,7 @@ impl Args {
         let overview = Section::new("Overview").table(&header, &rows);
         let lead = format!("{} sets, written by sdprep {}.", paths.len(), env!("CARGO_PKG_VERSION"));
         let page = Page { title: self.title.clone(), lead, sections: [vec![overview], sections].concat() };
-        let index = put("index.html", page.to_html().as_bytes())?;
+        let index = put(INDEX, page.to_html().as_bytes())?;
         output.result(index.display(), &json!({"page": index, "pictures": files, "sets": paths}))?;
         Ok(Exit::Done)
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::json;
 
-use super::picture::{MapName, ending, named, save, title};
+use super::picture::{CHART, MapName, check_ending, named, save, title};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::label::LabelSpace;
@@ -31,7 +31,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
         if let Some(path) = &self.chart {
-            ending("--chart", path)?;
+            check_ending("--chart", path, CHART)?;
         }
         let paths = find_sets(&self.set)?;
         let (mut text, mut values) = (String::new(), Vec::new());

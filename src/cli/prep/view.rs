@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::explain::row_of;
 use super::mix::{ParameterArgs, input, is_full_nyu};
-use super::picture::{MapName, named, png, title};
+use super::picture::{MapName, PICTURE, check_ending, named, png, title};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::file::write_atomically;
@@ -56,6 +56,7 @@ fn range(text: &str) -> Result<(f64, f64), String> {
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
+        check_ending("--out", &self.out, PICTURE)?;
         let paths = find_sets(&self.set)?;
         let (mut text, mut values) = (String::new(), Vec::new());
         for path in &paths {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::picture::{ending, save, set_name};
+use crate::cli::picture::{CHART, check_ending, save, set_name};
 use crate::train::session::History;
 
 /// Draws losses and metrics of runs into one chart, a panel each.
@@ -21,7 +21,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
-        ending("--out", &self.out)?;
+        check_ending("--out", &self.out, CHART)?;
         let named = |run: &PathBuf| Ok((set_name(run), History::read(run)?));
         let runs = self.runs.iter().map(named).collect::<Result<Vec<_>>>()?;
         let steps = runs.iter().map(|(_, run)| run.steps).max().unwrap_or_default();

@@ -7,6 +7,7 @@ use super::network::{NetworkArgs, Trained};
 use super::page;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
+use crate::cli::picture::check_page;
 use crate::label::LabelSpace;
 use crate::shard::{Set, find_sets};
 use crate::train::device::on_device;
@@ -103,6 +104,7 @@ impl Args {
             semantics,
             strict: true,
         };
+        self.report.iter().try_for_each(|folder| check_page(folder))?;
         let mut sets = Vec::new();
         for path in &self.sets {
             for found in find_sets(path)? {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::cli::picture::png;
+use crate::cli::picture::{INDEX, png};
 use crate::file::write_atomically;
 use crate::label::LabelSpace;
 use crate::sample::Sample;
@@ -70,7 +70,7 @@ pub(super) fn write(
     sections.push(Section::new("As printed").listing(text));
     let name = value["model"].as_str().unwrap_or_default();
     let lead = format!("{name}, {}, measured by sdtrain {}.", run.display(), env!("CARGO_PKG_VERSION"));
-    put("index.html", Page { title: "Evaluation".into(), lead, sections }.to_html().as_bytes())
+    put(INDEX, Page { title: "Evaluation".into(), lead, sections }.to_html().as_bytes())
 }
 
 fn number(value: &Value) -> String {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::cli::prep::picture::{ending, named, save, title};
+use crate::cli::prep::picture::{CHART, check_ending, named, save, title};
 use crate::cli::prep::run::{Derived, told_outcome};
 use crate::relabel::merge_report;
 use crate::shard::{Set, find_sets};
@@ -29,7 +29,7 @@ pub(super) struct Drawn<'a>(&'a Path);
 
 impl<'a> Drawn<'a> {
     pub(super) fn new(path: &'a Path) -> Result<Self> {
-        ending("--heat-map", path)?;
+        check_ending("--heat-map", path, CHART)?;
         Ok(Self(path))
     }
 
