@@ -231,6 +231,7 @@ fn a_prediction_that_is_given_is_used_and_one_that_is_needed_is_asked_for() {
     let mix = |set: &str| Set::open(folder.path().join(set)).unwrap().records()[0].entry.provenance.clone();
     assert!(mix("plain") != mix("with"), "where a sky has no depth, a filled copy differs from what is given");
     refused(folder.path(), "mix road --method nearfarmix --near-mask predicted --out x", "--predicted SET");
+    refused(folder.path(), "mix road --method cutmix --predicted dense --out x", "nearfarmix and depthmix");
     let drawn = "mix road --method nearfarmix --near-mask predicted --predicted dense --plan plan.jsonl";
     done(folder.path(), &format!("{drawn} --out a"));
     refused(folder.path(), "mix road --plan plan.jsonl --out b", "found none; say which set that is: --predicted SET");

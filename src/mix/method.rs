@@ -55,6 +55,12 @@ impl Method {
         !matches!(self, Self::CutDepth | Self::VCutDepth | Self::AffineMix)
     }
 
+    /// Whether its mask is made from depth, measured or predicted.
+    #[must_use]
+    pub const fn compares_depth(self) -> bool {
+        matches!(self, Self::NearFarMix | Self::DepthMix)
+    }
+
     /// Whether it cannot do without class ids.
     #[must_use]
     pub const fn needs_labels(self) -> bool {

@@ -4,6 +4,7 @@ use serde_json::{Map, json};
 
 use super::draws::{Draws, Purpose};
 use super::edit::Edit;
+use super::method::Method;
 use super::options::Options;
 use super::partner::Partners;
 use super::plan::{Plan, SetName};
@@ -203,7 +204,10 @@ impl<'s> Mixed<'s> {
         let (of_a, of_b) = recipe.roles();
         let a = of_a.map(|a| self.load_parent(a)).transpose()?;
         let b = self.load_parent(of_b)?;
-        let predicted = (of_a.map(|a| self.predicted_of(a)).transpose()?.flatten(), self.predicted_of(of_b)?);
+        let predicted = (
+            of_a.map(|a| self.predicted_of(recipe.method, a)).transpose()?.flatten(),
+            self.predicted_of(recipe.method, of_b)?,
+        );
         let side_b = Side { sample: &b, predicted: predicted.1.as_ref(), sky: self.sky };
         let side_a = match &a {
             Some(a) => Side { sample: a, predicted: predicted.0.as_ref(), sky: self.sky },
@@ -247,8 +251,8 @@ impl<'s> Mixed<'s> {
         Ok(sample)
     }
 
-    fn predicted_of(&self, parent: &Parent) -> Result<Option<Depth>, Fault> {
-        let Some(predicted) = &self.predicted else { return Ok(None) };
+    fn predicted_of(&self, method: Method, parent: &Parent) -> Result<Option<Depth>, Fault> {
+        let Some(predicted) = self.predicted.as_ref().filter(|_| method.compares_depth()) else { return Ok(None) };
         let Some(&row) = predicted.rows.get(parent.key.as_str()) else {
             return Err(Fault::new(&parent.key, "predicted", "the set of predicted depths has no such sample"));
         };
@@ -302,7 +306,7 @@ fn common_header(inputs: &[Input<'_>], options: &Options) -> Result<Header, Sour
         all.intrinsics &= these.intrinsics;
     }
     if header.label_space.is_none()
-        && let Some(method) = options.any(super::Method::needs_labels)
+        && let Some(method) = options.any(Method::needs_labels)
     {
         return usage(format!(
             "{method} needs class ids, and {} has none; convert it with labels, or take another method",
@@ -356,7 +360,7 @@ fn draw_pairs(inputs: &[Input<'_>], options: &Options) -> Result<Vec<Recipe>, So
 }
 
 fn check_partners(samples: &[(usize, usize, &str, &Entry)], options: &Options) -> Result<(), SourceError> {
-    let Some(method) = options.any(super::Method::needs_partner) else { return Ok(()) };
+    let Some(method) = options.any(Method::needs_partner) else { return Ok(()) };
     let nobody = |has: fn(&Entry) -> bool| !samples.iter().any(|&(.., entry)| has(entry));
     let text = if samples.len() < 2 {
         format!("{method} needs two samples, found {}", samples.len())

@@ -10,6 +10,7 @@ use super::model::{self, Config, ConfigError, Dss, WeightsError};
 use super::op::{Backend, Row};
 use super::optim::{AdamW, AdamWConfig, Moments, MomentsError};
 use super::plan::Plan;
+use super::predict::InputSize;
 use crate::file::{self, from_le};
 
 const FIRST: &str = "optim.m.";
@@ -152,6 +153,12 @@ impl Checkpoint {
     /// Whether its network has learned classes; a file of weights alone does not say, and is believed to.
     pub fn has_classes(&self) -> bool {
         self.plan().map_or(true, |plan| plan.settings.semantics)
+    }
+
+    /// The scale at which its network saw pictures; a file of weights alone says no other than the network's own size.
+    pub fn input_size(&self) -> InputSize {
+        self.plan()
+            .map_or_else(|_| InputSize::default(), |p| InputSize::of_training(&p.network, p.settings.augmentation.crop))
     }
 
     /// The configuration of its network, when the file says it.

@@ -8,6 +8,7 @@ use dfdx::tensor::NoneTape;
 use ndarray::{Array2, Array3, Axis};
 use serde_json::{Value, json};
 
+use super::augment::Crop;
 use super::metric::resize;
 use super::model::{self, Config, Dss, WeightsError};
 use super::nn::Pass;
@@ -31,6 +32,15 @@ pub enum InputSize {
 impl InputSize {
     /// The picture's own.
     pub const OWN: Self = Self::Scaled(1.0, 1.0);
+
+    /// The scale at which a network saw pictures while it learned: whole ones where it saw windows of so many pixels.
+    pub fn of_training(config: &Config, crop: Crop) -> Self {
+        let (rows, columns) = config.input_size;
+        match crop {
+            Crop::Share(_) => Self::OfNetwork,
+            Crop::Pixels(down, across) => Self::Scaled(rows as f64 / down as f64, columns as f64 / across as f64),
+        }
+    }
 
     /// For the account of a run: rows and columns, or the factors.
     pub fn to_json(self, config: &Config) -> Value {

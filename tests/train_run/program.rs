@@ -169,13 +169,15 @@ fn windows_are_learned_from_and_whole_pictures_are_evaluated() {
     assert!(trained.status.success(), "{}", text(&trained.stderr));
     let of_run: Value = serde_json::from_slice(&std::fs::read(format!("{run}/eval.json")).unwrap()).unwrap();
     assert_eq!(of_run["size"], serde_json::json!({ "scale": [1.0, 1.0] }));
-    let evaluated = sdtrain(&["eval", run, set, "--size", "own", "--json"]);
-    let own: Value = serde_json::from_slice(&evaluated.stdout).unwrap();
-    assert_eq!(own["full"], of_run["full"]);
-    let small = sdtrain(&["eval", run, set, "--json"]);
+    for size in [&[][..], &["--size", "own"]] {
+        let evaluated = sdtrain(&[&["eval", run, set, "--json"], size].concat());
+        let own: Value = serde_json::from_slice(&evaluated.stdout).unwrap();
+        assert_eq!((&own["full"], &own["size"]), (&of_run["full"], &of_run["size"]), "{size:?}");
+    }
+    let small = sdtrain(&["eval", run, set, "--size", "32x64", "--json"]);
     let small: Value = serde_json::from_slice(&small.stdout).unwrap();
     assert_eq!(small["size"], serde_json::json!([32, 64]));
-    assert_ne!(small["full"], own["full"], "resized to the window");
+    assert_ne!(small["full"], of_run["full"], "resized to the window");
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl RunArgs {
         }
         say_plan(source.header(), source.entries().len(), &options, &out, output);
         let (outcome, set) = convert(source, &out, &options, &output.bar("converting"))?;
-        let (mut text, mut value) = (told_outcome(&outcome, &out, output), json!(outcome));
+        let (mut text, mut value) = told_outcome(&outcome, &out, output);
         if let Some((words, key, told)) = set.as_ref().and_then(more) {
             text += &format!("; {words}");
             value[key] = told;
@@ -233,8 +233,8 @@ fn say_plan(header: &Header, n_samples: usize, options: &RunOptions, out: &Path,
     }
 }
 
-/// Says what was bad, and returns the result in words.
-pub(super) fn told_outcome(outcome: &Outcome, out: &Path, output: &Output) -> String {
+/// Says what was bad, and returns the result in words and as JSON.
+pub(super) fn told_outcome(outcome: &Outcome, out: &Path, output: &Output) -> (String, Value) {
     for bad in &outcome.quarantined {
         output.say(format_args!("quarantined {:?} (row {}): {}", bad.key, bad.row, bad.fault));
     }
@@ -266,14 +266,17 @@ pub(super) fn told_outcome(outcome: &Outcome, out: &Path, output: &Output) -> St
         (Some(fingerprint), _) => format!("complete, fingerprint {fingerprint}"),
         (None, _) => format!("{} shards are still missing: other parts make them", outcome.n_shards_missing),
     };
-    format!(
+    let text = format!(
         "{}: {} samples, {} made now ({}), {} quarantined; {state}",
         out.display(),
         outcome.n_samples,
         outcome.n_made,
         bytes(outcome.bytes_written),
         outcome.quarantined.len()
-    )
+    );
+    let mut value = json!(outcome);
+    value["set"] = json!(out);
+    (text, value)
 }
 
 /// The part that a scheduler gave this process.

@@ -91,7 +91,7 @@ impl Args {
             FlipName::Mean => Flip::Mean,
             FlipName::Ramp => Flip::Ramp,
         });
-        let Trained { network, semantics, hash } = self.network.load(device, &self.run)?;
+        let Trained { network, size, semantics, hash } = self.network.load(device, &self.run)?;
         let score = self.rules.score()?;
         if score.is_some() && !semantics {
             return Err(Usage(format!("--score: the network of {} has learned depth alone", self.run.display())).into());
@@ -100,7 +100,7 @@ impl Args {
             protocol: self.rules.protocol(Some(network.config().d_max))?,
             flip,
             score,
-            size: self.network.size(),
+            size,
             semantics,
             strict: true,
         };

@@ -30,6 +30,8 @@ pub(super) struct NetworkArgs {
 /// A network as a run left it.
 pub(super) struct Trained<D: Backend<f32>> {
     pub(super) network: Dss<f32, D>,
+    /// How large it sees pictures.
+    pub(super) size: InputSize,
     /// Whether it has learned classes.
     pub(super) semantics: bool,
     /// Tells its file from others.
@@ -57,13 +59,9 @@ impl NetworkArgs {
             }
             (config, _) => config,
         };
+        let size = self.size.unwrap_or_else(|| checkpoint.input_size());
         let (semantics, hash) = (checkpoint.has_classes(), checkpoint.hash());
-        Ok(Trained { network: checkpoint.network(device, config)?, semantics, hash })
-    }
-
-    /// How large the network sees pictures.
-    pub(super) fn size(&self) -> InputSize {
-        self.size.unwrap_or_default()
+        Ok(Trained { network: checkpoint.network(device, config)?, size, semantics, hash })
     }
 }
 

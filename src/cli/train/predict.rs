@@ -16,7 +16,7 @@ use crate::shard::export::{depth_npy, depth_png, indexed_png};
 use crate::train::device::on_device;
 use crate::train::model::Dss;
 use crate::train::op::Backend;
-use crate::train::predict::{Features, Input, predict_input, predict_watched};
+use crate::train::predict::{Features, Input, InputSize, predict_input, predict_watched};
 use crate::view::{ColorMap, Row, SheetOptions, point_cloud, sheet};
 
 /// Says depth and classes of pictures. A picture of any size is resized to the network's input (or see --size), and what the network
@@ -99,7 +99,7 @@ impl Args {
         let (run, files) = self.run_and_files()?;
         let names = names(files)?;
         self.check()?;
-        let Trained { network, semantics, .. } = self.network.load(device, run)?;
+        let Trained { network, size, semantics, .. } = self.network.load(device, run)?;
         if !semantics && self.to.contains(&Kind::Classes) {
             output.say("the network has learned depth alone: no classes are written");
         }
@@ -107,7 +107,7 @@ impl Args {
         let mut features = self.features.as_ref().map(|_| Features::default());
         let (mut results, mut rows, mut sheets, mut failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (file, name) in files.iter().zip(&names) {
-            let said = match self.say_all(&network, file, name, features.as_mut()) {
+            let said = match self.say_all(&network, size, file, name, features.as_mut()) {
                 Ok(said) => said,
                 Err(error) => {
                     output.say(format_args!("{}: {error:#}", file.display()));
@@ -149,7 +149,7 @@ impl Args {
         }
         let value = json!({
             "model": network.config().model,
-            "size": self.network.size().to_json(network.config()),
+            "size": size.to_json(network.config()),
             "steps_per_metre": self.to.contains(&Kind::Png).then_some(steps),
             "pictures": results,
             "sheets": sheets,
@@ -209,11 +209,12 @@ impl Args {
     fn say_all<D: Backend<f32>>(
         &self,
         network: &Dss<f32, D>,
+        size: InputSize,
         file: &Path,
         name: &str,
         mut features: Option<&mut Features>,
     ) -> Result<Vec<Said>> {
-        let inputs = Input::read(file, self.network.size(), network.config())?;
+        let inputs = Input::read(file, size, network.config())?;
         let count = inputs.len();
         let say = |(i, input): (usize, Input)| {
             let prediction = match &mut features {

@@ -1,6 +1,5 @@
 use serde::{Deserialize, Serialize};
 
-use crate::train::augment::Crop;
 use crate::train::evaluate::{Evaluation, Rules};
 use crate::train::fault::TrainError;
 use crate::train::metric::Protocol;
@@ -9,7 +8,7 @@ use crate::train::predict::InputSize;
 use crate::train::settings::{Criterion, Settings};
 
 /// How a run is evaluated on its validation sets: protocol `full`, up to the largest depth of the network. Pictures are seen at the
-/// scale of training: whole ones where it saw windows of so many pixels.
+/// scale of training.
 ///
 /// # Errors
 ///
@@ -17,11 +16,7 @@ use crate::train::settings::{Criterion, Settings};
 pub fn validation_rules(network: &Config, settings: &Settings) -> Result<Rules, TrainError> {
     let mut protocol: Protocol = "full".parse().map_err(|reason| TrainError::Protocol { reason })?;
     protocol.range.1 = network.d_max as f32;
-    let (rows, columns) = network.input_size;
-    let size = match settings.augmentation.crop {
-        Crop::Share(_) => InputSize::OfNetwork,
-        Crop::Pixels(down, across) => InputSize::Scaled(rows as f64 / down as f64, columns as f64 / across as f64),
-    };
+    let size = InputSize::of_training(network, settings.augmentation.crop);
     Ok(Rules { protocol, flip: None, score: None, size, semantics: settings.semantics, strict: settings.strict })
 }
 

@@ -64,7 +64,8 @@ impl Args {
         let Some(Derived { out, outcome, .. }) = self.make.derive(&remapping, &name, "remapping", output)? else {
             return Ok(Exit::Done);
         };
-        output.result(told_outcome(&outcome, &out, output), &outcome)?;
+        let (text, value) = told_outcome(&outcome, &out, output);
+        output.result(text, &value)?;
         Ok(if outcome.quarantined.is_empty() { Exit::Done } else { Exit::Findings })
     }
 

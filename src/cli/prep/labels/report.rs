@@ -66,8 +66,7 @@ impl Args {
 /// Tells the outcome of merging, with the report when the set is complete.
 pub(super) fn tell(derived: &Derived, drawn: Option<Drawn<'_>>, output: &Output) -> Result<Exit> {
     let Derived { out, outcome, set } = derived;
-    let mut text = told_outcome(outcome, out, output);
-    let mut value = json!(outcome);
+    let (mut text, mut value) = told_outcome(outcome, out, output);
     if let Some(set) = set {
         let (report, _) = merge_report(set)?;
         text += &format!("\n{report}");

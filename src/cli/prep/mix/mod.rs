@@ -156,6 +156,11 @@ impl Args {
             }
         }
         let methods: Vec<Method> = self.method.iter().map(|w| w.0).collect();
+        if self.predicted.is_some() && !methods.iter().any(|method| method.compares_depth()) {
+            return Err(
+                Usage("--predicted is for masks made from depth: those of nearfarmix and depthmix".into()).into()
+            );
+        }
         let datasets: Vec<&str> = sets.iter().map(|set| set.spec().dataset.as_str()).collect();
         let full_nyu = sets.iter().all(is_full_nyu);
         Ok(Options {

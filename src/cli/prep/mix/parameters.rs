@@ -303,3 +303,30 @@ impl ParameterArgs {
 
 /// The principal point of the NYU camera in the full 480x640 pictures (idisc `dataloders/nyu.py`).
 const NYU_CENTRE: (f64, f64) = (325.58, 253.74);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    /// Stands for a command with these options.
+    #[derive(Parser)]
+    struct Alone {
+        #[arg(long)]
+        method: bool,
+        #[command(flatten)]
+        parameters: ParameterArgs,
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_what_the_library_does() {
+        let parameters = |dataset: &str, more: &[&str]| {
+            let arguments = [&["sdprep", "--method"], more].concat();
+            let Alone { parameters, .. } = Alone::parse_from(arguments);
+            parameters.parameters(&[dataset], false, &[Method::AffineMix], false).unwrap()
+        };
+        assert_eq!(parameters("nyuv2", &[]), Parameters::of(Domain::Indoor));
+        assert_eq!(parameters("kitti", &[]), Parameters::of(Domain::Road));
+        assert_ne!(parameters("nyuv2", &["--near-redraws", "4"]), Parameters::of(Domain::Indoor));
+    }
+}
