@@ -1,9 +1,10 @@
+use ndarray::Zip;
 use serde_json::json;
 
 use super::header;
 use crate::label::Remap;
 use crate::run::{Derivation, DeriveError, NewLabels};
-use crate::sample::{Entry, Fault};
+use crate::sample::{Confidence, Entry, Fault, IGNORE};
 use crate::shard::{Reader, Set};
 use crate::source::{Header, SourceError};
 
@@ -47,8 +48,9 @@ impl Derivation for Remapping<'_> {
         &self.entries
     }
 
+    /// A class without a counterpart becomes no label, of which nothing is sure.
     fn makes_confidence(&self) -> bool {
-        false
+        self.header.fields.confidence
     }
 
     fn labels(&self, row: usize, parent: &mut Reader<'_>) -> Result<NewLabels, DeriveError> {
@@ -57,6 +59,11 @@ impl Derivation for Remapping<'_> {
         let labels = parent.semantics(row).map_err(|e| e.into_fault(key()))?;
         let labels = labels.ok_or_else(|| fault(&"the set has no labels"))?;
         let semantics = self.remap.apply_plane(labels.values()).map_err(|e| fault(&e))?;
-        Ok(NewLabels { semantics, confidence: None, confusion: None })
+        let sure = parent.confidence(row).map_err(|e| e.into_fault(key()))?;
+        let confidence = sure.map(|sure| {
+            let of_label = |&label: &u8, &sure: &u8| if label == IGNORE { 0 } else { sure };
+            Confidence::new(Zip::from(semantics.values()).and(sure.values()).map_collect(of_label))
+        });
+        Ok(NewLabels { semantics, confidence, confusion: None })
     }
 }

@@ -162,6 +162,11 @@ fn confidence_is_stored_and_decides() {
     // 0.8 * 255 = 204, 0.95 * 255 = 242.25; what the ground truth says is certain.
     assert_eq!(sure.values().iter().copied().collect::<Vec<_>>(), [255, 255, 255, 255, 204, 0, 255, 242]);
     assert_eq!(set.records()[2].entry.source["pseudo_confidence"], "f2.npy");
+    done(dir, "labels remap new --to cityscapes --out city");
+    assert_eq!(labels(&dir.join("city"), 0), [3, 3, 255, 255, 255, 255, 255, 255]);
+    let sure = Set::open(dir.join("city")).unwrap().sample(0).unwrap().confidence.unwrap();
+    let sure = sure.values().iter().copied().collect::<Vec<_>>();
+    assert_eq!(sure, [255, 255, 0, 0, 0, 0, 0, 0], "what has no counterpart is no label, and nothing is sure of it");
     let again = done(dir, "labels merge new --pseudo maps --base 0 --prefer gt --out again --json");
     assert!(again.stdout.contains("\"report\""));
     let set = Set::open(dir.join("again")).unwrap();
