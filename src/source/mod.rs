@@ -73,6 +73,16 @@ pub struct Loaded {
     pub provenance: Option<Value>,
 }
 
+impl Loaded {
+    /// The part of a decoded picture that `window` covers.
+    #[must_use]
+    pub fn window(sample: Sample, window: Window, invalid: Invalid) -> Self {
+        let crop = (window != Window::whole(sample.image.size())).then_some(window);
+        let sample = if crop.is_some() { sample.window(window) } else { sample };
+        Self { sample, crop, invalid, provenance: None }
+    }
+}
+
 /// Why a source could not be planned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -12,7 +12,7 @@ use super::label_map::{self, Container};
 use super::picture::{self, PictureError};
 use super::{Entry, Fields, Header, Loaded, Source, SourceError};
 use crate::label::Remap;
-use crate::sample::{Confidence, Depth, Fault, Intrinsics, Invalid, Sample, Semantics, Size, Window};
+use crate::sample::{Confidence, Depth, Fault, Intrinsics, Invalid, Sample, Semantics, Size};
 
 /// How the files of every sample are read.
 #[derive(Clone, Debug)]
@@ -192,10 +192,7 @@ impl Source for Pairs {
         }
         sample.intrinsics = self.reading.intrinsics;
         let window = self.reading.fit.window(whole, self.header.size).map_err(|e| files.fault(IMAGE, e))?;
-        if window == Window::whole(whole) {
-            return Ok(Loaded { sample, crop: None, invalid, provenance: None });
-        }
-        Ok(Loaded { sample: sample.window(window), crop: Some(window), invalid, provenance: None })
+        Ok(Loaded::window(sample, window, invalid))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Batches in the order of the steps, decoded ahead of the step that needs them.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::augment::Augmentation;
@@ -94,10 +95,29 @@ impl Feed {
 /// Batches of consecutive steps, made on other threads ahead of their use.
 #[derive(Debug)]
 pub struct Loader {
-    /// One of each thread; the threads take turns.
-    batches: Vec<Receiver<Result<Batch, DataError>>>,
+    /// The threads take turns.
+    turns: Vec<Turn>,
     next: usize,
     waited: Duration,
+}
+
+/// A thread that makes batches, and where they come out.
+#[derive(Debug)]
+struct Turn {
+    batches: Receiver<Result<Batch, DataError>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Turn {
+    fn receive(&mut self) -> Result<Batch, DataError> {
+        if let Ok(batch) = self.batches.recv() {
+            return batch;
+        }
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(panic)) => resume_unwind(panic),
+            _ => Err(DataError::Empty), // it has told its last error before
+        }
+    }
 }
 
 /// Threads that make batches. They mostly wait: a batch takes a small part of a step.
@@ -113,7 +133,7 @@ impl Loader {
             let (sender, batches) = sync_channel(AHEAD);
             let feed = Arc::clone(&feed);
             // The thread ends when the receiver is gone or after a failure.
-            thread::spawn(move || {
+            let thread = thread::spawn(move || {
                 for step in (first + turn as u64..).step_by(THREADS) {
                     let batch = feed.make(step);
                     let failed = batch.is_err();
@@ -122,9 +142,9 @@ impl Loader {
                     }
                 }
             });
-            batches
+            Turn { batches, thread: Some(thread) }
         };
-        Self { batches: (0..THREADS).map(start).collect(), next: 0, waited: Duration::ZERO }
+        Self { turns: (0..THREADS).map(start).collect(), next: 0, waited: Duration::ZERO }
     }
 
     /// The next batch.
@@ -132,12 +152,16 @@ impl Loader {
     /// # Errors
     ///
     /// As [`Feed::make`].
+    ///
+    /// # Panics
+    ///
+    /// As the thread that makes it.
     pub fn receive(&mut self) -> Result<Batch, DataError> {
         let since = Instant::now();
-        let batch = self.batches.get(self.next).and_then(|of_turn| of_turn.recv().ok());
+        let batch = self.turns[self.next].receive();
         self.next = (self.next + 1) % THREADS;
         self.waited += since.elapsed();
-        batch.unwrap_or(Err(DataError::Empty))
+        batch
     }
 
     /// Time spent waiting for batches so far.

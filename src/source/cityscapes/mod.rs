@@ -19,7 +19,7 @@ use serde_json::{Map, json};
 use self::camera::Camera;
 use self::tree::{Files, Frame};
 use crate::label::{LabelSpace, Remap};
-use crate::sample::{Depth, Fault, Invalid, Sample, Size, Window};
+use crate::sample::{Depth, Fault, Invalid, Sample, Size};
 use crate::source::depth_code::{DepthCode, Encoding};
 use crate::source::fit::Fit;
 use crate::source::label_map::{self, Container};
@@ -272,9 +272,7 @@ impl Source for Cityscapes {
         }
         let fit = self.options.fit.window(size, self.header.size);
         let window = fit.map_err(|e| Fault::new(entry.source.get(IMAGE).cloned().unwrap_or_default(), IMAGE, e))?;
-        let crop = (window != Window::whole(size)).then_some(window);
-        let sample = if crop.is_some() { sample.window(window) } else { sample };
-        Ok(Loaded { sample, crop, invalid, provenance: None })
+        Ok(Loaded::window(sample, window, invalid))
     }
 }
 

@@ -149,9 +149,7 @@ impl Source for Kitti {
         let intrinsics = known.intrinsics.filter(|_| self.header.fields.intrinsics);
         let semantics = self.labels.as_ref().map(|remap| labels(item, remap, size)).transpose()?;
         let sample = Sample { intrinsics, semantics, ..Sample::new(image, depth) };
-        let crop = (window != Window::whole(size)).then_some(window);
-        let sample = if crop.is_some() { sample.window(window) } else { sample };
-        Ok(Loaded { sample, crop, invalid: invalid.plus(dropped), provenance: None })
+        Ok(Loaded::window(sample, window, invalid.plus(dropped)))
     }
 }
 

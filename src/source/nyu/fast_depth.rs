@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{name, scene_type};
 use crate::file::from_le;
-use crate::sample::{Depth, Fault, Image, Invalid, Sample, Size, Window};
+use crate::sample::{Depth, Fault, Image, Invalid, Sample, Size};
 use crate::source::fit::Fit;
 use crate::source::mat::hdf5::{ByteOrder, Dataset, Datatype, File, Group};
 use crate::source::{Entry, Fields, Header, Loaded, Source, SourceError, walk};
@@ -168,11 +168,7 @@ impl Source for FastDepth {
         let (image, depth, invalid) = read.map_err(|fault| Fault { file: file.clone(), ..fault })?;
         let size = image.size();
         let window = self.fit.window(size, self.header.size).map_err(|e| Fault::new(file.clone(), RGB, e))?;
-        let sample = Sample::new(image, depth);
-        if window == Window::whole(size) {
-            return Ok(Loaded { sample, crop: None, invalid, provenance: None });
-        }
-        Ok(Loaded { sample: sample.window(window), crop: Some(window), invalid, provenance: None })
+        Ok(Loaded::window(Sample::new(image, depth), window, invalid))
     }
 }
 
