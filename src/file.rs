@@ -93,10 +93,22 @@ fn write_then(
 /// knows no such locks.
 ///
 /// # Errors
-/// `WouldBlock` while another process keeps the folder.
+/// `WouldBlock` while another process keeps or shares the folder.
 pub(crate) fn claim(folder: &Path) -> io::Result<Option<File>> {
+    locked(folder, File::try_lock)
+}
+
+/// As [`claim`], for processes that work in the folder together.
+///
+/// # Errors
+/// `WouldBlock` while another process keeps the folder for itself.
+pub(crate) fn share(folder: &Path) -> io::Result<Option<File>> {
+    locked(folder, File::try_lock_shared)
+}
+
+fn locked(folder: &Path, lock: impl FnOnce(&File) -> Result<(), TryLockError>) -> io::Result<Option<File>> {
     let Ok(handle) = File::open(folder) else { return Ok(None) };
-    match handle.try_lock() {
+    match lock(&handle) {
         Ok(()) => Ok(Some(handle)),
         Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
         Err(TryLockError::Error(_)) => Ok(None),
@@ -171,7 +183,11 @@ mod tests {
         let kept = claim(dir.path()).unwrap();
         assert!(kept.is_some());
         assert_eq!(claim(dir.path()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(share(dir.path()).is_err());
         drop(kept);
+        let shared = [share(dir.path()).unwrap(), share(dir.path()).unwrap()];
+        assert!(shared.iter().all(Option::is_some) && claim(dir.path()).is_err());
+        drop(shared);
         assert!(claim(dir.path()).unwrap().is_some());
     }
 

@@ -69,6 +69,13 @@ mod onnx {
         (network(weights.len(), stride, &kernel, Some(file)), [vec![9; 4], kernel].concat())
     }
 
+    /// A file with other bytes, as many, in the place of some.
+    pub(super) fn patched(mut file: Vec<u8>, old: &[u8], new: &[u8]) -> Vec<u8> {
+        let at = file.windows(old.len()).position(|bytes| bytes == old).unwrap();
+        file[at..][..new.len()].copy_from_slice(new);
+        file
+    }
+
     fn kernel(weights: &[[f32; 3]], stride: u64) -> Vec<u8> {
         let area = (stride * stride) as usize;
         let spread = |w: &f32| vec![w / area as f32; area];
@@ -195,11 +202,24 @@ fn what_is_no_teacher_is_refused_before_anything_is_written() {
     let dir = world.path();
     fs::write(dir.join("not.onnx"), b"no network").unwrap();
     fs::write(dir.join("many.onnx"), onnx::convolution(&[[0.0; 3]; 151], 1)).unwrap();
+    fs::write(dir.join("one.onnx"), onnx::convolution(&[[0.0; 3]; 1], 1)).unwrap();
+    let still =
+        onnx::patched(onnx::convolution(&[[0.0; 3]; 2], 1), b"strides\x40\x01\x40\x01", b"strides\x40\x00\x40\x00");
+    fs::write(dir.join("still.onnx"), still).unwrap();
+    // The last axis of the input: a number, in three bytes, in place of a name.
+    let wide = onnx::patched(onnx::convolution(&[[0.0; 3]; 2], 1), b"\x12\x02x3", b"\x08\x80\x84\x00");
+    fs::write(dir.join("wide.onnx"), wide).unwrap();
     fs::write(dir.join("nan.onnx"), onnx::convolution(&[[f32::NAN; 3]; 2], 1)).unwrap();
     for (command, part) in [
         ("--onnx none.onnx", "none.onnx"),
         ("--onnx not.onnx", "network"),
-        ("--onnx many.onnx", "at most 150 classes, found shape [1, 151, 8, 16]"),
+        (
+            "--onnx many.onnx",
+            "of 2 to 150 classes, found shape [1, 151, 8, 16]; one more is `other`, the first: --other-first",
+        ),
+        ("--onnx one.onnx", "of 2 to 150 classes, found shape [1, 1, 8, 16]"),
+        ("--onnx still.onnx", "network: the library for networks cannot deal with it"),
+        ("--onnx wide.onnx", "input: expected a network that takes [1, 3, 8, 16], found [?, ?, ?, 512]"),
         ("--onnx nan.onnx", "is no number"),
         ("--onnx many.onnx --std 1,0,1", "cannot be divided by 0"),
     ] {

@@ -44,6 +44,9 @@ fn run<A: clap::Parser>(
             return if e.use_stderr() { Exit::Usage } else { Exit::Done }.into();
         }
     };
+    // Large sets have more shards than a process may open as a rule; where the system grants no more, it says so when files are
+    // opened.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let output = Output::new(common(&arguments));
     output.use_threads();
     exit::of(program, dispatch(arguments, &output)).into()

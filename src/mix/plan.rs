@@ -107,6 +107,14 @@ fn check(recipe: &Recipe) -> Result<(), String> {
     if recipe.swapped && recipe.partner.is_none() && recipe.unmixed.is_none() {
         return Err("swapped: there is no partner to exchange roles with".into());
     }
+    if recipe.unmixed.is_some() && (recipe.drawn.is_some() || recipe.share.is_some()) {
+        return Err(
+            "unmixed: a sample that stays as it is has neither `drawn` nor `share`; take them out, or `unmixed`".into(),
+        );
+    }
+    if recipe.partner.as_ref() == Some(&recipe.sample) {
+        return Err("partner: a sample cannot be mixed with itself".into());
+    }
     if let Some(Drawn::AffineMix(drawn)) = &recipe.drawn
         && let Some(object) = drawn.objects.iter().find(|o| !(0.01..=100.0).contains(&o.scale))
     {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Array4, ArrayView3, Axis};
@@ -12,6 +13,7 @@ use tract_onnx::prelude::{
     Arc, Datum, Framework, InferenceFact, InferenceModel, InferenceModelExt, IntoRunnable, Tensor, TractResult,
     TypedRunnableModel, tvec,
 };
+use tract_onnx::tract_hir::infer::Factoid;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Pseudo, PseudoLabels};
@@ -102,12 +104,13 @@ impl Teacher {
         }
         let bytes = read_bounded(path, MAX_MODEL_BYTES).map_err(|e| SourceError::io(path, e))?;
         let shape = [1, 3, input.height, input.width];
-        let (network, weights) = parse(path, &bytes).map_err(|e| refuse("network", format!("{e:#}")))?;
-        let model = network
-            .with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), shape))
-            .and_then(|model| model.into_optimized())
-            .and_then(|model| model.into_runnable())
-            .map_err(|e| refuse("network", format!("{e:#}")))?;
+        let (network, weights) = calmly(|| parse(path, &bytes)).map_err(|reason| refuse("network", reason))?;
+        calmly(|| Ok(takes(network.input_fact(0)?, input))).flatten().map_err(|reason| refuse("input", reason))?;
+        let model = calmly(|| {
+            let model = network.with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), shape))?;
+            model.into_optimized()?.into_runnable()
+        });
+        let model = model.map_err(|reason| refuse("network", reason))?;
         let mut hash = Xxh3::new();
         hash.update(&bytes);
         for file in weights {
@@ -126,24 +129,31 @@ impl Teacher {
     pub fn segment(&self, image: &Image) -> Result<PseudoLabels, String> {
         let input = self.prepare(image);
         let input = Tensor::from(input);
-        let output = self.model.run(tvec!(input.into())).map_err(|e| format!("{e:#}"))?;
+        let output = calmly(|| self.model.run(tvec!(input.into())))?;
         let output = output.first().ok_or("expected an output, found none")?;
         let scores = output.to_plain_array_view::<f32>().map_err(|e| format!("expected numbers: {e:#}"))?;
         let shape = scores.shape().to_vec();
         let scores = scores.into_dimensionality::<ndarray::Ix4>();
         let first = usize::from(self.options.other_first);
-        match scores {
-            Ok(scores) if scores.dim().0 == 1 && (first + 1..=first + ade20k::N_CLASSES).contains(&scores.dim().1) => {
-                if scores.dim().2 == 0 || scores.dim().3 == 0 {
-                    return Err(format!("expected pixels, found shape {shape:?}"));
-                }
-                decide(scores.index_axis(Axis(0), 0), self.grid, &self.options)
-            }
-            _ => Err(format!(
-                "expected [1, classes, height, width] of at most {} classes, found shape {shape:?}; see docs/labels.md",
-                first + ade20k::N_CLASSES
-            )),
+        let classes = first + 2..=first + ade20k::N_CLASSES;
+        let expected = || {
+            let (least, most) = (classes.start(), classes.end());
+            format!("expected [1, classes, height, width] of {least} to {most} classes, found shape {shape:?}")
+        };
+        let scores = match scores {
+            Ok(scores) if scores.dim().0 == 1 && scores.dim().2 > 0 && scores.dim().3 > 0 => scores,
+            _ => return Err(format!("{}; see docs/labels.md", expected())),
+        };
+        let (_, n, rows, columns) = scores.dim();
+        // Pictures with their classes last have their own proportions first.
+        if classes.contains(&columns) && columns != n && n * self.input.width == rows * self.input.height {
+            return Err(format!("{}: it has the classes last; export it with a transposition", expected()));
         }
+        if !classes.contains(&n) {
+            let other = if n == classes.end() + 1 { "; one more is `other`, the first: --other-first" } else { "" };
+            return Err(format!("{}{other}; see docs/labels.md", expected()));
+        }
+        decide(scores.index_axis(Axis(0), 0), self.grid, &self.options)
     }
 
     /// `[1, 3, H, W]`, normalised.
@@ -156,6 +166,39 @@ impl Teacher {
             (f32::from(planes[(c, y, x)]) / 255.0 - mean[c]) / std[c]
         })
     }
+}
+
+/// What the library makes of a network. On some that are damaged it panics.
+fn calmly<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(|e| format!("{e:#}")),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+            Err(format!("the library for networks cannot deal with it: {}", text.unwrap_or("no reason is given")))
+        }
+    }
+}
+
+/// Whether a network takes what it will be given: floats, three planes, pictures of this size. What it leaves open, it takes.
+fn takes(declared: &InferenceFact, input: Size) -> Result<(), String> {
+    if let Some(found) = declared.datum_type.concretize().filter(|found| *found != f32::datum_type()) {
+        return Err(format!("expected a network that takes float32, found {found:?}"));
+    }
+    let sides: Vec<Option<i64>> = declared.shape.dims().map(|side| side.concretize()?.to_i64().ok()).collect();
+    let given = [1, 3, input.height, input.width];
+    let fits = |(side, given): (&Option<i64>, usize)| side.is_none_or(|side| usize::try_from(side) == Ok(given));
+    // A shape without an end may have more sides than it names.
+    let has_rank = if declared.shape.is_open() { sides.len() <= given.len() } else { sides.len() == given.len() };
+    if has_rank && sides.iter().zip(given).all(fits) {
+        return Ok(());
+    }
+    let side = |side: &Option<i64>| side.map_or("?".to_owned(), |n| n.to_string());
+    let found = sides.iter().map(side).collect::<Vec<_>>().join(", ");
+    let hint = match sides.as_slice() {
+        [_, Some(3), Some(rows), Some(columns)] => format!("; try --input-size {columns}x{rows}"),
+        _ => String::new(),
+    };
+    Err(format!("expected a network that takes [1, 3, {}, {}], found [{found}]{hint}", input.height, input.width))
 }
 
 /// The network in a file, and the files beside it that hold weights.

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::ordered::AHEAD;
 use super::shared::Shared;
 use super::workspace::{Finished, FinishedShard, Made, Workspace};
-use super::{Outcome, Progress, RunError, RunOptions, in_order_with};
+use super::{Outcome, Progress, Quarantined, RunError, RunOptions, in_order_with};
 use crate::shard::{Array, Record, Set, ShardWriter, Spec, write_records};
 
 /// A finished row: what is said of it, and its chunk of each array (no chunks when it is quarantined).
@@ -39,11 +39,24 @@ pub(super) fn execute<R: Rows>(
     let workspace = Workspace::prepare(out, spec, options.force)?;
     let pending: Vec<usize> =
         (0..spec.n_shards()).filter(|&s| options.part.has(s) && !workspace.is_made(spec, s)).collect();
-    if workspace.is_complete()? {
-        return workspace.completed(options.part, Made::default());
+    let completed = || workspace.completed(options.part, Made::default());
+    let (outcome, set) = if workspace.is_complete()? {
+        completed()?
+    } else {
+        match make_shards(rows, spec, &workspace, &pending, options, progress) {
+            Ok((made, finished)) => workspace.finish(spec, options.part, made, finished)?,
+            // Another run that makes the same removes the scratch folder when it has completed the set.
+            Err(RunError::Io { .. }) if workspace.is_complete().is_ok_and(|complete| complete) => completed()?,
+            Err(e) => return Err(e),
+        }
+    };
+    // Of the bad samples, those of shards that were finished before count, too.
+    match outcome.quarantined.first() {
+        Some(Quarantined { row, key, fault }) if options.strict => {
+            Err(RunError::Strict { key: key.clone(), row: *row, fault: Box::new(fault.clone()) })
+        }
+        _ => Ok((outcome, set)),
     }
-    let (made, finished) = make_shards(rows, spec, &workspace, &pending, options, progress)?;
-    workspace.finish(spec, options.part, made, finished)
 }
 
 fn make_shards<R: Rows>(

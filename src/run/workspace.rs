@@ -7,15 +7,19 @@ use serde_json::Value;
 use walkdir::{DirEntry, WalkDir};
 
 use super::{Outcome, Part, Quarantined, RunError};
-use crate::file::{read_bounded, sync, write_through, write_whole};
+use crate::file::{claim, read_bounded, share, sync, write_through, write_whole};
 use crate::sample::Invalid;
 use crate::shard::{
-    Array, Record, Set, SetError, ShardWriter, SharedFiles, Spec, fingerprint, read_records, write_records,
+    Array, Record, Set, SetError, ShardWriter, SharedFiles, Spec, fingerprint, is_whole_shard, read_records,
+    write_records,
 };
 
 /// Holds the journal and unfinished files until the set is complete.
 const SCRATCH: &str = ".run";
 const RECORDS: &str = "samples.jsonl";
+const ROOT_JSON: &str = "zarr.json";
+/// Why a set cannot be deleted, or not be added to.
+const IN_USE: &str = "another run is at work on this set; wait for it, or use another --out";
 const MAX_JOURNAL: u64 = 1 << 30;
 
 /// What one run has made.
@@ -52,15 +56,20 @@ pub(super) type Finished = BTreeMap<usize, FinishedShard>;
 #[derive(Debug)]
 pub(super) struct Workspace {
     root: PathBuf,
+    /// Shared with other parts while the run lasts, so that nobody deletes the set meanwhile.
+    _shared: Option<File>,
 }
 
 impl Workspace {
     /// Finds out how far the set is and begins it when there is none.
     pub(super) fn prepare(root: &Path, spec: &Spec, force: bool) -> Result<Self, RunError> {
-        let workspace = Self { root: root.to_owned() };
         if force {
             remove(root)?;
         }
+        let shared = |root: &Path| {
+            share(root).map_err(|_| RunError::Occupied { path: root.to_owned(), reason: IN_USE.to_owned() })
+        };
+        let _shared = shared(root)?;
         match crate::shard::read_attributes(root) {
             Ok(there) => {
                 let differences = there.spec.differences(spec, ["there", "asked for"]);
@@ -72,12 +81,13 @@ impl Workspace {
                     return Err(RunError::Occupied { path: root.to_owned(), reason });
                 }
                 if there.complete {
-                    return Ok(workspace);
+                    return Ok(Self { root: root.to_owned(), _shared });
                 }
             }
             Err(SetError::Missing { .. }) => begin(root, spec)?,
             Err(e) => return Err(e.into()),
         }
+        let workspace = Self { root: root.to_owned(), _shared: shared(root)? };
         // Another part may have begun the set and been stopped before its last array.
         for array in spec.arrays() {
             let metadata = array.metadata(spec.n_samples, spec.samples_per_shard);
@@ -117,10 +127,11 @@ impl Workspace {
         self.made(spec, shard).is_some()
     }
 
-    /// What is said of a finished shard: its journal stands and no file is lost.
+    /// What is said of a finished shard: its journal stands, and each of its files is there with a sound index.
     fn made(&self, spec: &Spec, shard: usize) -> Option<FinishedShard> {
         let said = self.read_journal(spec, shard).ok()?;
-        spec.arrays().iter().all(|a| self.root.join(a.shard_path(shard)).is_file()).then_some(said)
+        let is_whole = |array: &Array| is_whole_shard(&self.root.join(array.shard_path(shard)), spec.samples_per_shard);
+        spec.arrays().iter().all(is_whole).then_some(said)
     }
 
     pub(super) fn begin_shard(&self, spec: &Spec, arrays: &[Array], shard: usize) -> Result<ShardWriter, RunError> {
@@ -191,7 +202,7 @@ impl Workspace {
         let path = self.root.join(RECORDS);
         write_whole(&self.root.join(SCRATCH), &path, lines).map_err(|e| RunError::io((path, e)))?;
         self.sync_metadata(spec).map_err(|e| RunError::io((self.root.clone(), e)))?;
-        write_json(&self.root, "zarr.json", &spec.group_metadata(Some(fingerprint)), write_through)?;
+        write_json(&self.root, ROOT_JSON, &spec.group_metadata(Some(fingerprint)), write_through)?;
         remove_folder(&self.root.join(SCRATCH))
     }
 
@@ -205,6 +216,11 @@ impl Workspace {
     /// The set that is complete already, and what there is, seen from one part.
     pub(super) fn completed(&self, part: Part, made: Made) -> Result<(Outcome, Option<Set>), RunError> {
         let set = Set::open(&self.root)?;
+        let files = set.arrays().iter().flat_map(|a| (0..set.spec().n_shards()).map(|shard| a.shard_path(shard)));
+        if let Some(path) = files.map(|file| self.root.join(file)).find(|path| !path.is_file()) {
+            let reason = "the shard file of a complete set is lost; --force makes the set anew".to_owned();
+            return Err(SetError::Format { path, reason }.into());
+        }
         Ok((outcome_of(&set, part, made), Some(set)))
     }
 }
@@ -244,7 +260,7 @@ fn begin(root: &Path, spec: &Spec) -> Result<(), RunError> {
         return Err(RunError::Occupied { path: root.to_owned(), reason });
     }
     fs::create_dir_all(root.join(SCRATCH)).map_err(io)?;
-    write_json(root, "zarr.json", &spec.group_metadata(None), write_through)
+    write_json(root, ROOT_JSON, &spec.group_metadata(None), write_through)
 }
 
 fn array_json(array: &Array) -> String {
@@ -302,7 +318,7 @@ fn write_json(
 /// Deletes a set, complete or not, and nothing else.
 fn remove(root: &Path) -> Result<(), RunError> {
     match crate::shard::read_attributes(root) {
-        Ok(_) => match foreign(root).map_err(|e| RunError::io((root.to_owned(), e)))? {
+        Ok(there) => match foreign(root).map_err(|e| RunError::io((root.to_owned(), e)))? {
             Some(path) => {
                 let reason = format!(
                     "--force deletes prepared sets only, and {} belongs to none; move it away or use another --out",
@@ -310,7 +326,7 @@ fn remove(root: &Path) -> Result<(), RunError> {
                 );
                 Err(RunError::Occupied { path: root.to_owned(), reason })
             }
-            None => remove_folder(root),
+            None => remove_set(root, &there.spec),
         },
         Err(SetError::Missing { .. }) => Ok(()),
         Err(e) => {
@@ -318,6 +334,23 @@ fn remove(root: &Path) -> Result<(), RunError> {
             Err(RunError::Occupied { path: root.to_owned(), reason })
         }
     }
+}
+
+/// Deletes what belongs to a set, `zarr.json` last: what an interruption leaves is an unfinished set, in which no journal says
+/// that anything is made.
+fn remove_set(root: &Path, spec: &Spec) -> Result<(), RunError> {
+    let _kept = claim(root).map_err(|_| RunError::Occupied { path: root.to_owned(), reason: IN_USE.to_owned() })?;
+    write_json(root, ROOT_JSON, &spec.group_metadata(None), write_through)?;
+    remove_folder(&root.join(SCRATCH))?;
+    for entry in fs::read_dir(root).map_err(|e| RunError::io((root.to_owned(), e)))? {
+        let path = entry.map_err(|e| RunError::io((root.to_owned(), e)))?.path();
+        if path.is_dir() {
+            remove_folder(&path)?;
+        } else if path.file_name().is_some_and(|name| name != ROOT_JSON) {
+            fs::remove_file(&path).map_err(|e| RunError::io((path, e)))?;
+        }
+    }
+    remove_folder(root)
 }
 
 fn remove_folder(folder: &Path) -> Result<(), RunError> {

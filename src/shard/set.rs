@@ -232,6 +232,11 @@ impl Shard {
     }
 }
 
+/// Whether a shard file is there, and ends in an index of `n` chunks that fits it. What the chunks hold is not looked at.
+pub(crate) fn is_whole_shard(path: &Path, n: usize) -> bool {
+    Shard::open(path, n).is_ok()
+}
+
 /// Reads the group's `zarr.json`, whether the set is complete or not.
 pub(crate) fn read_attributes(root: &Path) -> Result<Attributes, SetError> {
     let path = root.join("zarr.json");
@@ -283,7 +288,11 @@ pub fn find_sets(path: &Path) -> Result<Vec<PathBuf>, SetError> {
 /// # Errors
 /// The folder cannot be read, or holds no set.
 pub fn find_all(path: &Path) -> Result<Vec<PathBuf>, SetError> {
-    let is_set = |path: &Path| ["zarr.json", "samples.jsonl"].iter().any(|name| path.join(name).exists());
+    // A set that has lost its zarr.json is one all the same; an export has samples.jsonl, too, and says what it is.
+    let is_set = |path: &Path| {
+        let has = |name: &str| path.join(name).exists();
+        has("zarr.json") || has("samples.jsonl") && !has("dataset.json")
+    };
     let mut sets = Vec::new();
     let mut walk = WalkDir::new(path).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {

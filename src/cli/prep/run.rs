@@ -87,6 +87,13 @@ impl MakeArgs {
             Some(part) => part,
             None => scheduled_part(|name| std::env::var(name).ok())?.unwrap_or(Part::WHOLE),
         };
+        if self.force && part != Part::WHOLE {
+            return Err(Usage(
+                "--force would delete what other parts have made: delete the set once, then start the parts without it"
+                    .into(),
+            )
+            .into());
+        }
         Ok(RunOptions {
             threads: output.threads(),
             part,

@@ -86,7 +86,7 @@ pub enum ExportError {
     #[error("{}: is there already; name another folder, or delete it first", .0.display())]
     Occupied(PathBuf),
     /// A depth does not fit 16 bits.
-    #[error("sample {key:?}: a depth of {depth_m} m does not fit 16 bits in steps of {step_m} m: expected at most {} m; give a larger --depth-step, such as 1/256", step_m * 65535.0)]
+    #[error("sample {key:?}: a depth of {depth_m} m does not fit 16 bits in steps of {step_m} m: expected at most {} m; give a larger --depth-step, such as {}", step_m * 65535.0, f64::from(*depth_m).ceil() / 65535.0)]
     Depth {
         /// Key of the sample.
         key: String,
