@@ -162,6 +162,23 @@ fn pictures_of_any_size_become_files_of_their_size() {
             assert!(metres.iter().all(|m| (0.001..=10.0).contains(m)));
         }
     }
+
+    // No result takes the place of another, or of an input.
+    floats(&dir.path().join("z.npy"), &[2, 3, 64, 96], std::iter::repeat_n(0.0, 2 * 3 * 64 * 96));
+    picture(&dir.path().join("z-0.png"), 40, 50);
+    let [two, same] = ["z.npy", "z-0.png"].map(|name| dir.path().join(name));
+    let twice =
+        sdtrain(&["predict", run, two.to_str().unwrap(), same.to_str().unwrap(), "--to", "npy", "--out", folder]);
+    assert_eq!(twice.status.code(), Some(1), "{}", text(&twice.stderr));
+    assert!(text(&twice.stderr).contains("another input has become `z-0`"), "{}", text(&twice.stderr));
+    let input = out.join("depth/in.npy");
+    std::fs::copy(&two, &input).unwrap();
+    let onto = sdtrain(&["predict", run, input.to_str().unwrap(), "--to", "npy", "--out", folder]);
+    assert!(onto.status.success(), "in-0.npy and in-1.npy are others: {}", text(&onto.stderr));
+    floats(&input, &[1, 3, 64, 96], std::iter::repeat_n(0.0, 3 * 64 * 96));
+    let onto = sdtrain(&["predict", run, input.to_str().unwrap(), "--to", "npy", "--out", folder]);
+    assert_eq!(onto.status.code(), Some(2), "{}", text(&onto.stderr));
+    assert!(text(&onto.stderr).contains("is an input"), "{}", text(&onto.stderr));
 }
 
 #[test]
@@ -188,10 +205,10 @@ fn inputs_that_cannot_be_are_told_apart() {
     check(&[run], 2, "name the pictures after the run");
     check(&[run, &path("folder")], 2, "is a folder");
     check(&[run, &good, &path("good.jpg")], 2, "would both become `good`");
-    check(&[run, &good, "--fov", "180"], 2, "between 0 and 180");
-    check(&[run, &good, "--fx", "0"], 2, "--fx must be above 0");
+    check(&[run, &good, "--fov", "180"], 2, "between 0.01 and 180");
+    check(&[run, &good, "--fx", "0"], 2, "--fx must be from 0.001");
     check(&[run, &good, "--to", "png", "--steps-per-metre", "10000"], 2, "6554 at most");
-    check(&[run, &good, "--size", "0x100"], 2, "multiples of 32");
+    check(&[run, &good, "--size", "0x100"], 2, "rows x columns");
     check(&[run, &good, "--size", "whole"], 2, "rows x columns");
     check(&["--weights", run, "--model", "dss-tiny", &good], 2, "is of dss-nano");
     check(&[&good, &good], 3, "good.png");
@@ -324,6 +341,8 @@ fn metrics_of_folders_are_those_of_numpy() {
     let holes = ["metrics", "--pred", &path("holes.npy"), "--gt", &path("shallow.png"), "--steps-per-metre", "50"];
     assert!(text(&sdtrain(&holes).stdout).contains("32 of 48 predicted pixels are no depth"));
     assert_eq!(json(&sdtrain(&[&holes[..], &["--json"]].concat()))["invalid_predictions"]["pixels"], 32);
+    let far = sdtrain(&["metrics", "--pred", &truth, "--gt", &truth, "--min-depth", "9.99", "--cap", "9.995"]);
+    assert_eq!(far.status.code(), Some(1), "nothing to evaluate is no success: {}", text(&far.stdout));
     std::fs::remove_file(dir.path().join("said-npy/1.npy")).unwrap();
     let output = sdtrain(&["metrics", "--pred", &path("said-npy"), "--gt", &truth]);
     assert_eq!(output.status.code(), Some(2));

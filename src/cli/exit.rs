@@ -49,7 +49,7 @@ pub(super) fn of(program: &str, result: anyhow::Result<Exit>) -> Exit {
 }
 
 /// The error and its causes, without those that the text names already.
-fn message(error: &anyhow::Error) -> String {
+pub(super) fn message(error: &anyhow::Error) -> String {
     error.chain().skip(1).fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();
         if text.contains(&cause) { text } else { format!("{text}: {cause}") }

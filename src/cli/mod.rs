@@ -27,7 +27,7 @@ struct Common {
     #[arg(long, short, global = true, help_heading = "Common options")]
     quiet: bool,
     /// Threads that work [default: all cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Common options")]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Common options")]
     threads: Option<u16>,
 }
 

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::SafeTensors;
+use safetensors::tensor::{Dtype, SafeTensors};
 
 use super::model::{self, Config, ConfigError, Dss, WeightsError};
 use super::op::{Backend, Row};
 use super::optim::{AdamW, AdamWConfig, Moments, MomentsError};
 use super::plan::Plan;
-use super::predict::InputSize;
+use super::settings::Settings;
 use crate::file::{self, from_le};
 
 const FIRST: &str = "optim.m.";
 const SECOND: &str = "optim.v.";
+/// The settings of a run.
+const TRAINING: &str = "semdepth.training";
 /// No file of this project is larger; more is not read.
 const LIMIT: u64 = 16 << 30;
 
@@ -56,6 +58,19 @@ pub enum ContentError {
     NoRun {
         /// The metadata key.
         key: &'static str,
+    },
+    /// A configuration that cannot be of these weights.
+    #[error("its configuration is of a far larger network than the one whose weights it holds")]
+    Larger,
+    /// Where the run stands and how long it is contradict each other.
+    #[error("metadata `{key}`: expected {expected}, found {found}")]
+    Progress {
+        /// The metadata key.
+        key: &'static str,
+        /// What the settings say.
+        expected: String,
+        /// What it is.
+        found: u64,
     },
     /// Settings nobody can read.
     #[error("its settings are not readable: {reason}")]
@@ -110,7 +125,7 @@ pub fn save<D: Backend<f32>>(
     let mut other = BTreeMap::from([
         ("semdepth.step".to_owned(), progress.step.to_string()),
         ("semdepth.seed".to_owned(), progress.seed.to_string()),
-        ("semdepth.training".to_owned(), progress.settings.clone()),
+        (TRAINING.to_owned(), progress.settings.clone()),
     ]);
     if let Some(data) = &progress.data {
         other.insert("semdepth.data".to_owned(), data.join(" "));
@@ -150,15 +165,13 @@ impl Checkpoint {
         format!("xxh3-128:{:032x}", xxhash_rust::xxh3::xxh3_128(&self.bytes))
     }
 
-    /// Whether its network has learned classes; a file of weights alone does not say, and is believed to.
-    pub fn has_classes(&self) -> bool {
-        self.plan().map_or(true, |plan| plan.settings.semantics)
-    }
-
-    /// The scale at which its network saw pictures; a file of weights alone says no other than the network's own size.
-    pub fn input_size(&self) -> InputSize {
-        self.plan()
-            .map_or_else(|_| InputSize::default(), |p| InputSize::of_training(&p.network, p.settings.augmentation.crop))
+    /// Network and settings of the run, unless this is a file of weights alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan).
+    pub fn plan_of_run(&self) -> Result<Option<Plan>, CheckpointError> {
+        self.metadata.other.contains_key(TRAINING).then(|| self.plan()).transpose()
     }
 
     /// The configuration of its network, when the file says it.
@@ -174,6 +187,10 @@ impl Checkpoint {
     pub fn network<D: Backend<f32>>(&self, device: D, config: Option<Config>) -> Result<Dss<f32, D>, CheckpointError> {
         let build = move || -> Result<_, ContentError> {
             let config = config.or_else(|| self.metadata.config.clone()).ok_or(ContentError::NoModel)?;
+            // Drawing the first values of a giant takes all memory; that its tensors are missing would be found out afterwards.
+            if config.least_parameters() > self.bytes.len() / size_of::<f32>() {
+                return Err(ContentError::Larger);
+            }
             let network = Dss::new(device, config, 0)?;
             model::load(network.store(), &self.bytes, &[FIRST, SECOND], false)?;
             Ok(network)
@@ -202,7 +219,7 @@ impl Checkpoint {
         Ok(Progress {
             step: number("semdepth.step")?,
             seed: number("semdepth.seed")?,
-            settings: text("semdepth.training")?.clone(),
+            settings: text(TRAINING)?.clone(),
             data: self.metadata.other.get("semdepth.data").map(|list| list.split(' ').map(str::to_owned).collect()),
             weights: self.metadata.other.get("semdepth.weights").cloned(),
         })
@@ -214,8 +231,18 @@ impl Checkpoint {
     ///
     /// A file of weights alone; settings of another version.
     pub fn plan(&self) -> Result<Plan, CheckpointError> {
-        let settings = serde_json::from_str(&self.progress()?.settings)
-            .map_err(|e| self.fault(ContentError::Settings { reason: e.to_string() }))?;
+        let unreadable = |reason| self.fault(ContentError::Settings { reason });
+        let Progress { step, seed, settings, .. } = self.progress()?;
+        let json = &mut serde_json::Deserializer::from_str(&settings);
+        let settings: Settings = serde_path_to_error::deserialize(json).map_err(|e| unreadable(e.to_string()))?;
+        settings.check().map_err(unreadable)?;
+        let contradicts = |key, expected, found| Err(self.fault(ContentError::Progress { key, expected, found }));
+        if step > settings.steps {
+            return contradicts("semdepth.step", format!("at most the {} steps of the run", settings.steps), step);
+        }
+        if seed != settings.seed {
+            return contradicts("semdepth.seed", format!("the seed {} of the settings", settings.seed), seed);
+        }
         let network = self.config().cloned().ok_or_else(|| self.fault(ContentError::NoModel))?;
         Ok(Plan { network, settings })
     }
@@ -236,11 +263,21 @@ impl Checkpoint {
             let mut moments: BTreeMap<String, Moments<Vec<f32>>> = BTreeMap::new();
             for (name, view) in file.tensors() {
                 let values = from_le(view.data());
-                if let Some(name) = name.strip_prefix(FIRST) {
-                    moments.entry(name.to_owned()).or_default().m = values;
-                } else if let Some(name) = name.strip_prefix(SECOND) {
-                    moments.entry(name.to_owned()).or_default().v = values;
+                let moment = name.strip_prefix(FIRST).map(|name| (name, false));
+                let Some((of, is_second)) = moment.or(name.strip_prefix(SECOND).map(|name| (name, true))) else {
+                    continue;
+                };
+                if view.dtype() != Dtype::F32 {
+                    return Err(WeightsError::Type { name, found: view.dtype() }.into());
                 }
+                if !values.iter().all(|v: &f32| v.is_finite()) {
+                    return Err(WeightsError::NotFinite { name }.into());
+                }
+                if is_second && values.iter().any(|v| *v < 0.0) {
+                    return Err(WeightsError::Negative { name }.into());
+                }
+                let both = moments.entry(of.to_owned()).or_default();
+                *(if is_second { &mut both.v } else { &mut both.m }) = values;
             }
             Ok(AdamW::resume(config, step, moments, network.store())?)
         };

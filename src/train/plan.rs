@@ -123,7 +123,7 @@ impl Plan {
         let mut all = object(&self.settings);
         overlay(&mut all, asked, "")?;
         let settings: Settings =
-            serde_json::from_value(Value::Object(all)).map_err(|e| PlanError::Value(e.to_string()))?;
+            serde_path_to_error::deserialize(Value::Object(all)).map_err(|e| PlanError::Value(e.to_string()))?;
         settings.check().map_err(PlanError::Value)?;
         Ok(Self { network, settings })
     }
@@ -373,7 +373,8 @@ mod tests {
         assert!(told("[optimiser]\nlrr = 3").contains("`optimiser.lrr` is unknown"));
         assert!(told("[network.lgcat]\nheds = 3").contains("`network.lgcat.heds` is unknown"));
         assert!(told("[mix]\nblur = 0.5").contains("blur"));
-        assert!(told("steps = \"many\"").contains("many"));
+        assert!(told("steps = \"many\"").contains("steps: invalid type: string \"many\""));
+        assert!(told("[augmentation]\ncrop = \"x\"").contains("augmentation.crop: "));
         assert!(told("network = 3").contains("expected a table"));
         assert!(told("[network]\nexchange = \"magic\"").contains("lg_cat"));
         assert!(told("[augmentation]\ncrop = 0").contains("augmentation.crop"));

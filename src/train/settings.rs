@@ -76,7 +76,7 @@ impl Settings {
     /// In words: which value is out of range, what is possible.
     pub fn check(&self) -> Result<(), String> {
         let counts = [
-            ("steps", self.steps, u64::MAX),
+            ("steps", self.steps, 1_000_000_000_000),
             ("batch", self.batch as u64, 65_536),
             ("accumulate", self.accumulate as u64, 65_536),
             ("checkpoint_every", self.checkpoint_every, u64::MAX),

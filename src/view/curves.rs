@@ -171,7 +171,8 @@ fn range(panel: &Panel) -> Option<(f64, f64, f64)> {
     let (low, high) = (at(0.01)?.min(0.0), at(0.99)?);
     let step = round_up_nicely(((high - low) / 4.0).max(1e-9));
     let low = (low / step).floor() * step;
-    Some((low, low + ((high - low) / step).ceil().max(1.0) * step, step))
+    let high = low + ((high - low) / step).ceil().max(1.0) * step;
+    (high - low).is_finite().then_some((low, high, step))
 }
 
 fn running_mean(points: &[(f64, f64)]) -> Vec<(f64, f64)> {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::program::sdtrain;
 use super::{rooms, text};
 
@@ -72,4 +74,80 @@ fn one_folder_has_one_run_at_a_time() {
         &arguments("--steps=1").each_ref().map(String::as_str).into_iter().chain(["--force"]).collect::<Vec<_>>(),
     );
     assert!(freed.status.success(), "{}", text(&freed.stderr));
+}
+
+/// Writes a checkpoint anew with another header; the tensors stay as they are.
+fn retold(from: &Path, to: &Path, change: impl Fn(&mut Value)) {
+    let bytes = std::fs::read(from).unwrap();
+    let n = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header: Value = serde_json::from_slice(&bytes[8..8 + n]).unwrap();
+    change(&mut header);
+    let header = header.to_string();
+    let all = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &bytes[8 + n..]].concat();
+    std::fs::write(to, all).unwrap();
+}
+
+#[test]
+fn checkpoints_that_contradict_themselves() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let set = rooms(dir.path(), 1);
+    let (set, run) = (set.to_str().unwrap(), at("run"));
+    let trained = ["--size=32x64", "--steps=1", "--batch=1", "--pictures=0", "--out"];
+    let trained = sdtrain(&[&[set][..], &trained, &[run.to_str().unwrap()]].concat());
+    assert!(trained.status.success(), "{}", text(&trained.stderr));
+    let tell = |key: &'static str, change: fn(&mut Value)| {
+        move |header: &mut Value| {
+            let said = &mut header["__metadata__"][key];
+            let mut inner: Value = serde_json::from_str(said.as_str().unwrap()).unwrap();
+            change(&mut inner);
+            *said = inner.to_string().into();
+        }
+    };
+    type Change = Box<dyn Fn(&mut Value)>;
+    let cases: [(Change, &str); 6] = [
+        (Box::new(tell("semdepth.training", |all| all["augmentation"]["crop"] = [0, 0].into())), "augmentation.crop"),
+        (Box::new(tell("semdepth.training", |all| all["batch"] = "x".into())), "batch: invalid type"),
+        (Box::new(tell("semdepth.training", |all| all["seed"] = 7.into())), "semdepth.seed"),
+        (
+            Box::new(|header| header["__metadata__"]["semdepth.step"] = "9".into()),
+            "at most the 1 steps of the run, found 9",
+        ),
+        (Box::new(tell("semdepth.config", |all| all["decoder.channels"] = 4096.into())), "far larger network"),
+        (Box::new(tell("semdepth.config", |all| all["input.std"] = [0.0, 1.0, 1.0].into())), "input.std"),
+    ];
+    for (change, part) in cases {
+        retold(&run.join("last.safetensors"), &at("bad.safetensors"), change);
+        let output = sdtrain(&["eval", at("bad.safetensors").to_str().unwrap(), set]);
+        let told = text(&output.stderr);
+        assert!(output.status.code() == Some(3) && told.contains(part) && told.contains("bad.safetensors"), "{told}");
+    }
+    // A variance below 0 would make every depth the same, and look like a result.
+    let mut bytes = std::fs::read(run.join("last.safetensors")).unwrap();
+    let n = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..8 + n]).unwrap();
+    let first = header["encoder.stem.norm1.running_var"]["data_offsets"][0].as_u64().unwrap() as usize;
+    bytes[8 + n + first..][..4].copy_from_slice(&(-1.0_f32).to_le_bytes());
+    std::fs::write(at("bad.safetensors"), bytes).unwrap();
+    let output = sdtrain(&["eval", at("bad.safetensors").to_str().unwrap(), set]);
+    assert!(text(&output.stderr).contains("running_var` holds a variance below 0"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn what_another_run_has_left_is_not_mixed_with_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 1);
+    let run = dir.path().join("run");
+    let command = |more: &'static str| {
+        let (set, run) = (set.to_str().unwrap(), run.to_str().unwrap());
+        sdtrain(&[set, "--out", run, "--size=32x64", "--steps=1", "--batch=1", "--pictures=0", more])
+    };
+    assert!(command("--seed=1").status.success());
+    let last = run.join("last.safetensors");
+    std::fs::remove_file(&last).unwrap();
+    assert!(command("--seed=1").status.success(), "the same run begins again");
+    std::fs::remove_file(&last).unwrap();
+    let other = command("--seed=2");
+    assert_eq!(other.status.code(), Some(2), "{}", text(&other.stderr));
+    assert!(text(&other.stderr).contains("what is left of another run"), "{}", text(&other.stderr));
 }

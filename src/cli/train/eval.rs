@@ -132,8 +132,13 @@ impl Args {
             value["page"] = json!(index);
         }
         output.result(text, &value)?;
-        Ok(Exit::Done)
+        Ok(exit_of(&evaluation.full))
     }
+}
+
+/// That no picture has a pixel to evaluate is no result.
+pub(super) fn exit_of(full: &Average) -> Exit {
+    if full.average.is_some() { Exit::Done } else { Exit::Findings }
 }
 
 /// A protocol by name with other limits.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::eval::{RulesArgs, depth_text, depth_value, semantics_text};
+use super::eval::{RulesArgs, depth_text, depth_value, exit_of, semantics_text};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::label::LabelSpace;
@@ -81,7 +81,7 @@ impl Args {
             value["score"] = json!(space.name());
         }
         output.result(text.join("\n"), &value)?;
-        Ok(Exit::Done)
+        Ok(exit_of(&full))
     }
 }
 

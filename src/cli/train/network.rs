@@ -59,8 +59,13 @@ impl NetworkArgs {
             }
             (config, _) => config,
         };
-        let size = self.size.unwrap_or_else(|| checkpoint.input_size());
-        let (semantics, hash) = (checkpoint.has_classes(), checkpoint.hash());
+        let plan = checkpoint.plan_of_run()?;
+        let of_training = || {
+            let plan = plan.as_ref()?;
+            Some(InputSize::of_training(&plan.network, plan.settings.augmentation.crop))
+        };
+        let size = self.size.or_else(of_training).unwrap_or_default();
+        let (semantics, hash) = (plan.as_ref().is_none_or(|plan| plan.settings.semantics), checkpoint.hash());
         Ok(Trained { network: checkpoint.network(device, config)?, size, semantics, hash })
     }
 }

@@ -167,7 +167,7 @@ impl Options {
 
 fn read(path: &Path) -> Result<Layer> {
     let bytes = read_bounded(path, MAX_CONFIG).with_context(|| path.display().to_string())?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = String::from_utf8(bytes).map_err(|_| Usage(format!("{}: it is not UTF-8", path.display())))?;
     Plan::read(&text).map_err(|e| Usage(format!("{}: {e}", path.display())).into())
 }
 

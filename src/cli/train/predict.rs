@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
@@ -6,7 +6,8 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::network::{NetworkArgs, Trained};
-use crate::cli::exit::{Exit, Usage};
+use super::run::same_place;
+use crate::cli::exit::{Exit, Usage, message};
 use crate::cli::output::Output;
 use crate::cli::picture::png;
 use crate::file::write_atomically;
@@ -106,12 +107,16 @@ impl Args {
         let steps = self.steps(&network)?;
         let mut features = self.features.as_ref().map(|_| Features::default());
         let (mut results, mut rows, mut sheets, mut failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut taken = BTreeSet::new();
+        let mut fail = |file: &Path, reason: String| {
+            output.say(format_args!("{}: {reason}", file.display()));
+            failed.push(json!({ "file": file, "reason": reason }));
+        };
         for (file, name) in files.iter().zip(&names) {
             let said = match self.say_all(&network, size, file, name, features.as_mut()) {
                 Ok(said) => said,
                 Err(error) => {
-                    output.say(format_args!("{}: {error:#}", file.display()));
-                    failed.push(json!({ "file": file, "reason": format!("{error:#}") }));
+                    fail(file, message(&error));
                     continue;
                 }
             };
@@ -119,7 +124,14 @@ impl Args {
                 if !semantics {
                     said.sample.semantics = None;
                 }
-                results.push(self.write(&said, file, steps)?);
+                if !taken.insert(said.name.clone()) {
+                    fail(
+                        file,
+                        format!("another input has become `{}` already; predict it into another folder", said.name),
+                    );
+                    continue;
+                }
+                results.push(self.write(&said, file, files, steps)?);
                 if self.to.contains(&Kind::Sheet) {
                     rows.push(Row::prediction(said.name, for_sheet(said.sample)));
                     if rows.len() == SHEET_ROWS {
@@ -180,13 +192,18 @@ impl Args {
 
     fn check(&self) -> Result<()> {
         let positive = [("--fx", self.fx), ("--fy", self.fy), ("--steps-per-metre", self.steps_per_metre)];
-        if let Some((option, value)) =
-            positive.into_iter().find(|(_, v)| v.is_some_and(|v| !(v.is_finite() && v > 0.0)))
+        if let Some((option, value)) = positive.into_iter().find(|(_, v)| v.is_some_and(|v| !(1e-3..=1e9).contains(&v)))
         {
-            return Err(Usage(format!("{option} must be above 0, not {}", value.unwrap_or_default())).into());
+            return Err(
+                Usage(format!("{option} must be from 0.001 to 1000000000, not {}", value.unwrap_or_default())).into()
+            );
         }
-        if let Some(fov) = self.fov.filter(|fov| !(*fov > 0.0 && *fov < 180.0)) {
-            return Err(Usage(format!("--fov must be between 0 and 180 degrees, not {fov}")).into());
+        let others = [("--cx", self.cx), ("--cy", self.cy)];
+        if let Some((option, value)) = others.into_iter().find(|(_, v)| v.is_some_and(|v| !v.is_finite())) {
+            return Err(Usage(format!("{option} must be a finite number, not {}", value.unwrap_or_default())).into());
+        }
+        if let Some(fov) = self.fov.filter(|fov| !(*fov > 0.01 && *fov < 180.0)) {
+            return Err(Usage(format!("--fov must be between 0.01 and 180 degrees, not {fov}")).into());
         }
         Ok(())
     }
@@ -231,11 +248,14 @@ impl Args {
     }
 
     /// Writes the files of one picture; says which.
-    fn write(&self, said: &Said, source: &Path, steps: f64) -> Result<Value> {
+    fn write(&self, said: &Said, source: &Path, inputs: &[PathBuf], steps: f64) -> Result<Value> {
         let Said { name, sample } = said;
         let mut written: BTreeMap<&str, PathBuf> = BTreeMap::new();
         let mut save = |kind: &'static str, ending: &str, bytes: &[u8]| {
             let path = self.out.join(kind).join(format!("{name}.{ending}"));
+            if inputs.iter().any(|input| same_place(input, &path)) {
+                return Err(Usage(format!("{} is an input; give another --out", path.display())).into());
+            }
             written.insert(kind, path.clone());
             put(&path, bytes)
         };

@@ -22,7 +22,7 @@ use crate::train::mixing::Mixing;
 use crate::train::op::Backend;
 use crate::train::plan::{Plan, Usual};
 use crate::train::report::{Speed, StepReport};
-use crate::train::session::{self, BEST, EVALUATION, Session, Told, Validation, validation_rules};
+use crate::train::session::{self, BEST, EVALUATION, LOG, Session, Told, Validation, validation_rules};
 use crate::train::trainer::{LAST, Trainer};
 
 /// Trains a network. The same command again goes on where it was stopped.
@@ -234,6 +234,17 @@ impl Args {
 
     /// The run in the folder, where it stood, or a fresh one; the folder is this run's own while the file is held.
     fn trainer<D: Backend<f32>>(&self, device: D, data: &Data, output: &Output) -> Result<(Trainer<D>, Option<File>)> {
+        let in_folder = || self.out.display().to_string();
+        let claim_folder = || {
+            claim(&self.out).map_err(|_| {
+                Usage(format!(
+                    "another sdtrain is training in {}; wait for it, or name another folder as --out",
+                    in_folder()
+                ))
+            })
+        };
+        // Before anything is read: another run may be about to end.
+        let mut kept = claim_folder()?;
         let path = self.out.join(LAST);
         let exists = path.exists();
         if self.resume && !exists {
@@ -282,20 +293,26 @@ impl Args {
             output.say(format_args!("{named} with {n} parameters on {} samples at {h}x{w}", data.len()));
             trainer
         };
-        let in_folder = || self.out.display().to_string();
         std::fs::create_dir_all(&self.out).with_context(in_folder)?;
-        let kept = claim(&self.out).map_err(|_| {
-            Usage(format!(
-                "another sdtrain is training in {}; wait for it, or name another folder as --out",
-                in_folder()
-            ))
-        })?;
+        if kept.is_none() {
+            kept = claim_folder()?;
+        }
         if self.force {
             session::clear(&self.out).with_context(in_folder)?;
         }
         let plan = Plan { network: trainer.network().config().clone(), settings: trainer.settings().clone() };
         let text = format!("# semdepth {}: sdtrain --config {CONFIG}\n{}", env!("CARGO_PKG_VERSION"), plan.to_toml());
-        write_atomically(&self.out.join(CONFIG), text.as_bytes())?;
+        let config = self.out.join(CONFIG);
+        // A run that was ended before its first checkpoint begins again; the remains of another are not mixed with this one.
+        if !exists && self.out.join(LOG).exists() && !std::fs::read(&config).is_ok_and(|there| there == text.as_bytes())
+        {
+            return Err(Usage(format!(
+                "{} holds what is left of another run, without its {LAST}; --force removes it, --out names another folder",
+                in_folder()
+            ))
+            .into());
+        }
+        write_atomically(&config, text.as_bytes())?;
         Ok((trainer, kept))
     }
 
@@ -319,7 +336,7 @@ impl Args {
     }
 }
 
-fn same_place(a: &Path, b: &Path) -> bool {
+pub(super) fn same_place(a: &Path, b: &Path) -> bool {
     a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
 }
 

@@ -62,6 +62,12 @@ pub enum WeightsError {
         /// Its name.
         name: String,
     },
+    /// A variance below 0.
+    #[error("tensor `{name}` holds a variance below 0")]
+    Negative {
+        /// Its name.
+        name: String,
+    },
     /// The configuration in the metadata is not usable.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -174,6 +180,9 @@ fn values<E: Scalar, D: Backend<E>>(entry: &Entry<E, D>, view: &TensorView) -> R
     let values = from_le(view.data());
     if !values.iter().all(|v| v.is_finite()) {
         return Err(WeightsError::NotFinite { name: name() });
+    }
+    if entry.name.ends_with("running_var") && values.iter().any(|v| *v < 0.0) {
+        return Err(WeightsError::Negative { name: name() });
     }
     if found == expected {
         return Ok(values);

@@ -41,7 +41,7 @@ impl History<'_> {
             Err(TrainError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             validations => validations?,
         };
-        let steps = log.last().map_or(0, |report| report.step + 1);
+        let steps = log.last().map_or(0, |report| report.step.saturating_add(1));
         Ok(Self { log: log.into(), validations: validations.into(), steps })
     }
 

@@ -139,11 +139,14 @@ impl Session<'_> {
 
     /// Saves the last checkpoint, and keeps as many others as asked for.
     fn save<D: Backend<f32>>(&self, trainer: &Trainer<D>, keep: usize) -> Result<(), TrainError> {
+        // First what a run that goes on from the last one would not write again.
+        if keep > 0 {
+            trainer.save(&self.folder.join(CHECKPOINT.name(trainer.step())))?;
+        }
         trainer.save(&self.folder.join(LAST))?;
         if keep == 0 {
             return Ok(());
         }
-        trainer.save(&self.folder.join(CHECKPOINT.name(trainer.step())))?;
         let mut kept: Vec<PathBuf> = Vec::new();
         for entry in std::fs::read_dir(self.folder).map_err(io_error(self.folder))? {
             let path = entry.map_err(io_error(self.folder))?.path();

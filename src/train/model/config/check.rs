@@ -95,8 +95,8 @@ impl Config {
         if let Some((key, eps)) = eps.into_iter().find(|(_, eps)| !(*eps > 0.0 && *eps <= 1.0)) {
             return refuse(key, format!("{eps} is not above 0 and at most 1"));
         }
-        if !(self.d_max.is_finite() && self.d_max > 1e-3) {
-            return refuse("d_max", format!("{} m is no largest depth", self.d_max));
+        if !(self.d_max > 1e-3 && self.d_max <= 1e5) {
+            return refuse("d_max", format!("{} m is not above 0.001 m and at most 100 km", self.d_max));
         }
         if self.depth_start.is_some_and(|d| !(d > 0.0 && d < self.d_max)) {
             return refuse("head.depth.start", format!("it is not between 0 and d_max = {} m", self.d_max));
@@ -108,15 +108,16 @@ impl Config {
             return refuse("loss.focus", format!("{} is not from 0 to 1", self.loss_focus));
         }
         for (key, weight) in [("loss.weight", self.loss_weight), ("loss.lambda_sem", self.lambda_sem)] {
-            if !(weight >= 0.0 && weight.is_finite()) {
-                return refuse(key, format!("{weight} is not from 0 on"));
+            if !(0.0..=1e6).contains(&weight) {
+                return refuse(key, format!("{weight} is not from 0 to 1000000"));
             }
         }
-        if !self.input_mean.iter().all(|mean| mean.is_finite()) {
-            return refuse("input.mean", format!("{:?} are not numbers", self.input_mean));
+        // Of values from 0 to 1.
+        if !self.input_mean.iter().all(|mean| (-10.0..=10.0).contains(mean)) {
+            return refuse("input.mean", format!("{:?} are not from -10 to 10", self.input_mean));
         }
-        if !self.input_std.iter().all(|s| s.is_finite() && *s > 0.0) {
-            return refuse("input.std", format!("{:?} are not positive", self.input_std));
+        if !self.input_std.iter().all(|std| (1e-3..=1e3).contains(std)) {
+            return refuse("input.std", format!("{:?} are not from 0.001 to 1000", self.input_std));
         }
         if ![1, 2, 4].contains(&self.sem_loss_stride) {
             return refuse("loss.sem_stride", format!("{} is not 1, 2 or 4", self.sem_loss_stride));
@@ -179,6 +180,9 @@ mod tests {
             (r#"{"model": "dss-nano", "lgcat.scales": [4, 64]}"#, "up to 32"),
             (r#"{"model": "dss-nano", "colour": 1}"#, "`colour` is unknown"),
             (r#"{"model": "dss-nano", "exchange": "magic"}"#, "magic"),
+            (r#"{"model": "dss-nano", "d_max": 1e300}"#, "at most 100 km"),
+            (r#"{"model": "dss-nano", "input.mean": [1e38, 0, 0]}"#, "input.mean"),
+            (r#"{"model": "dss-nano", "input.std": [1e-45, 1, 1]}"#, "input.std"),
             (r#"{"d_max": 1}"#, "names no `model`"),
             ("[", "not readable"),
         ] {

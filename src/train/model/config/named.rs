@@ -70,6 +70,14 @@ impl Config {
         Ok(config.for_size(if nano { (96, 128) } else { large_input }))
     }
 
+    /// Fewer trained values than a network of this configuration has for certain.
+    pub(in crate::train) fn least_parameters(&self) -> usize {
+        let blocks = self.encoder_widths.iter().zip(self.encoder_blocks);
+        let encoder: usize = blocks.map(|(width, blocks)| blocks * width * width).sum();
+        let exchanges = if self.exchange == ExchangeKind::LgCat { self.lgcat_n_s } else { 0 };
+        encoder + self.channels * self.channels * (1 + exchanges)
+    }
+
     /// For pictures of `size` rows and columns, with the attention window that belongs to it.
     #[must_use]
     pub fn for_size(self, size: (usize, usize)) -> Self {
@@ -80,7 +88,8 @@ impl Config {
     /// the last map (dss.md 3.2, `fixed`), and is else that of the size, to which the bias tables are resized.
     #[must_use]
     pub fn running_at(self, (h, w): (usize, usize)) -> Self {
-        let (h, w) = (h.next_multiple_of(32), w.next_multiple_of(32));
+        let up = |n: usize| n.checked_next_multiple_of(32).unwrap_or(n);
+        let (h, w) = (up(h), up(w));
         let (p, q) = self.encoder_window;
         let fits = p > 0 && q > 0 && h % (32 * p) == 0 && w % (32 * q) == 0;
         if fits { Self { input_size: (h, w), ..self } } else { self.for_size((h, w)) }
