@@ -97,7 +97,7 @@ mkdir -p "$out"
 cp "$home/target/release/sdtrain" scripts/gpu-check.sh "$out/"
 cp "$golden" "$out/golden"
 mkdir "$out/pytorch"
-cp benches/pytorch/{dss,step}.py "$out/pytorch/"
+cp benches/pytorch/{dss,products,step}.py "$out/pytorch/"
 cp benches/python/step_times.py "$out/"
 headers=("${toolkit#/}/include")
 while read -r file; do headers+=("${file#/}"); done < <(find "$home/target/release/build" -path '*/dfdx-*/out/*.cuh')

@@ -42,6 +42,9 @@ pub(super) fn check_ending(option: &str, path: &Path, endings: &[&str]) -> Resul
 
 /// Makes sure that a page can be written into a folder: it holds none, or one of this program.
 pub(super) fn check_page(folder: &Path) -> Result<()> {
+    if folder.join("zarr.json").exists() {
+        return Err(Usage(format!("{} is a set; name another folder for the page", folder.display())).into());
+    }
     let index = folder.join(INDEX);
     match std::fs::read_to_string(&index) {
         Ok(html) if !Page::is_one(&html) => Err(Usage(format!(

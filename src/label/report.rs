@@ -95,7 +95,7 @@ impl MergeReport {
             let [ground_truth, pseudo, merged] = counts.map(|n| share(n, n_pixels));
             Sides { ground_truth, pseudo, merged }
         };
-        let unlabelled = shares(counts[usize::from(IGNORE)]);
+        let labelled = counts[usize::from(IGNORE)].map(|n| n_pixels - n);
         let is_class = |id: &u8| space.contains(*id);
         let classes = (0..IGNORE).filter(is_class).filter(|&id| counts[usize::from(id)] != [0; 3]);
         // The most frequent first; equal ones by id.
@@ -103,11 +103,7 @@ impl MergeReport {
         Self {
             n_samples,
             n_pixels,
-            coverage: Sides {
-                ground_truth: 1.0 - unlabelled.ground_truth,
-                pseudo: 1.0 - unlabelled.pseudo,
-                merged: 1.0 - unlabelled.merged,
-            },
+            coverage: shares(labelled),
             changed: share(n_changed, n_pixels),
             agreement: (n_both > 0).then(|| share(n_equal, n_both)),
             classes: classes

@@ -54,11 +54,23 @@ pub(crate) struct Attributes {
     #[serde(flatten)]
     pub(crate) spec: Spec,
     /// Absent until the set is complete.
-    pub(super) fingerprint: Option<String>,
+    pub(crate) fingerprint: Option<String>,
     pub(crate) complete: bool,
 }
 
 impl Spec {
+    /// Whether the set is to be learned from: not when it is held out for tests or validation.
+    #[must_use]
+    pub fn is_training(&self) -> bool {
+        ["train", "all"].contains(&self.split.as_str())
+    }
+
+    /// Whether the set is the one with this fingerprint, with other labels.
+    #[must_use]
+    pub fn replaces(&self, fingerprint: &str) -> bool {
+        self.options.get("parent").and_then(|parent| parent.get("fingerprint")?.as_str()) == Some(fingerprint)
+    }
+
     /// The names of the arrays of a set.
     #[must_use]
     pub fn field_names(labelled: bool, optional: Fields) -> Vec<String> {

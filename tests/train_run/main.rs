@@ -7,6 +7,7 @@ mod common;
 mod program;
 mod refusals;
 mod session;
+mod sets;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

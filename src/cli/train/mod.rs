@@ -9,6 +9,7 @@ mod options;
 mod page;
 mod predict;
 mod run;
+mod sets;
 mod summary;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::network::{NetworkArgs, Trained};
-use super::run::same_place;
+use super::sets::same_place;
 use crate::cli::exit::{Exit, Usage, message};
 use crate::cli::output::Output;
 use crate::cli::picture::png;

@@ -8,12 +8,13 @@ use clap::CommandFactory;
 use serde_json::json;
 
 use super::options::Options;
+use super::sets::choose;
 use super::{Sdtrain, eval};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::{Output, Steps};
 use crate::file::{claim, write_atomically};
 use crate::mix::Domain;
-use crate::shard::{Set, find_sets};
+use crate::shard::Set;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
 use crate::train::device::{DeviceName, on_device};
@@ -28,10 +29,10 @@ use crate::train::trainer::{LAST, Trainer};
 /// Trains a network. The same command again goes on where it was stopped.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Sets, or folders that hold sets; those whose split is not `train` serve as validation
+    /// Sets, or folders that hold sets; those whose split is neither `train` nor `all` serve as validation
     #[arg(default_value = "shards", value_name = "SET")]
     sets: Vec<PathBuf>,
-    /// Sets to evaluate on during the run and at its end, instead
+    /// A set, or a folder that holds sets, to evaluate on during the run and at its end, instead; may be given several times
     #[arg(long, value_name = "SET")]
     val: Vec<PathBuf>,
     /// The folder of the run
@@ -72,7 +73,7 @@ impl Args {
     }
 
     fn run_on<D: Backend<f32>>(&self, device: D, output: &Output) -> Result<Exit> {
-        let (training, validation) = self.sets()?;
+        let (training, validation) = choose(&self.sets, &self.val, output)?;
         let data = Arc::new(Data::new(training)?);
         data.check_depth()?;
         let validation = validation.map(Data::new).transpose()?;
@@ -152,7 +153,7 @@ impl Args {
             let own = Checkpoint::read(&path)?.plan()?;
             own.over(&self.options.layers()?).map_err(|e| self.options.refuse(&e))?
         } else {
-            let (domain, labelled) = match self.sets() {
+            let (domain, labelled) = match choose(&self.sets, &self.val, output) {
                 Ok((training, _)) => {
                     let data = Data::new(training)?;
                     (data.domain(), data.labelled())
@@ -196,40 +197,6 @@ impl Args {
             let command = path.display();
             Usage(format!("options stand before `{command}`; a command comes first: sdtrain {command} ... --quiet"))
         })
-    }
-
-    /// Sets to learn from and sets to evaluate on.
-    fn sets(&self) -> Result<(Vec<Set>, Option<Vec<Set>>)> {
-        let open = |paths: &[PathBuf]| -> Result<Vec<Set>> {
-            let mut sets = Vec::new();
-            for path in paths {
-                for found in find_sets(path)? {
-                    let is_there = |set: &Set| same_place(set.root(), &found);
-                    // A set that two names mean would count twice.
-                    if !sets.iter().any(is_there) {
-                        sets.push(Set::open(found)?);
-                    }
-                }
-            }
-            Ok(sets)
-        };
-        let is_named = |set: &Set| self.sets.iter().any(|path| same_place(path, set.root()));
-        let is_training = |set: &Set| ["train", "all"].contains(&set.spec().split.as_str());
-        let (training, held_out): (Vec<Set>, Vec<Set>) = if self.val.is_empty() {
-            open(&self.sets)?.into_iter().partition(is_training)
-        } else {
-            // Of a folder only what is to be learned from; a set that is named is meant.
-            let mut sets = open(&self.sets)?;
-            sets.retain(|set| is_training(set) || is_named(set));
-            (sets, open(&self.val)?)
-        };
-        if training.is_empty() {
-            return Err(Usage(
-                "no set has the split `train`; name the sets to learn from and give the others as --val".into(),
-            )
-            .into());
-        }
-        Ok((training, Some(held_out).filter(|sets| !sets.is_empty())))
     }
 
     /// The run in the folder, where it stood, or a fresh one; the folder is this run's own while the file is held.
@@ -334,10 +301,6 @@ impl Args {
         write_atomically(&self.out.join(EVALUATION), serde_json::to_string_pretty(&value)?.as_bytes())?;
         Ok((text, value, found.unread))
     }
-}
-
-pub(super) fn same_place(a: &Path, b: &Path) -> bool {
-    a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
 }
 
 /// A step: on the bar, or a line now and then where there is none.

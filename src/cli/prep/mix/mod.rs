@@ -97,7 +97,7 @@ pub(super) fn is_full_nyu(set: &Set) -> bool {
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
-        let paths = sets::chosen(&self.sets, self.run.out(), output)?;
+        let paths = sets::chosen(&self.sets, self.run.out(), self.parameters.label_space(), output)?;
         let sets: Vec<Set> = paths.iter().map(Set::open).collect::<Result<_, _>>()?;
         let sources: Vec<SetSource<'_>> = sets.iter().map(SetSource::new).collect();
         let inputs: Vec<Input<'_>> = sources.iter().zip(&paths).map(|(source, path)| input(source, path)).collect();

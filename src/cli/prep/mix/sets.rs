@@ -5,16 +5,23 @@ use anyhow::Result;
 use crate::cli::exit::Usage;
 use crate::cli::output::Output;
 use crate::cli::prep::picture::set_name;
+use crate::label::LabelSpace;
 use crate::mix::{Input, SetName};
-use crate::shard::{Set, SetSource, Spec, find_sets};
+use crate::shard::{Attributes, Set, SetSource, Spec, find_sets, read_attributes};
 
 /// Whether a set was made by `sdprep mix`.
 pub(in crate::cli::prep) fn is_mix(spec: &Spec) -> bool {
     spec.options.contains_key("mix")
 }
 
-/// The sets to mix. In folders, those that are not for training, or mixes themselves, are passed over.
-pub(super) fn chosen(named: &[PathBuf], out: Option<&Path>, output: &Output) -> Result<Vec<PathBuf>> {
+/// The sets to mix. In folders, those are passed over that are not for training, are mixes themselves, have labels of another space,
+/// or have a version with other labels beside them.
+pub(super) fn chosen(
+    named: &[PathBuf],
+    out: Option<&Path>,
+    space: LabelSpace,
+    output: &Output,
+) -> Result<Vec<PathBuf>> {
     let default = [PathBuf::from("shards")];
     let places = if named.is_empty() { &default[..] } else { named };
     let nothing = |place: &Path| {
@@ -35,15 +42,32 @@ pub(super) fn chosen(named: &[PathBuf], out: Option<&Path>, output: &Output) -> 
             Err(e) => return Err(e.into()),
         };
         let before = chosen.len();
-        for path in found.into_iter().filter(|path| Some(path.as_path()) != out) {
-            let spec = crate::shard::read_attributes(&path)?.spec;
-            if spec.split != "train" {
-                output.say(format_args!("passing over {}: split {}", path.display(), spec.split));
-            } else if is_mix(&spec) {
-                output.say(format_args!("passing over {}: a mix itself", path.display()));
+        let found: Vec<(PathBuf, Attributes)> = found
+            .into_iter()
+            .filter(|path| Some(path.as_path()) != out)
+            .map(|path| read_attributes(&path).map(|attributes| (path, attributes)))
+            .collect::<Result<_, _>>()?;
+        for (path, Attributes { spec, fingerprint, .. }) in &found {
+            let is_newer = |other: &Spec| {
+                let labels = spec.label_space.is_none_or(|space| other.label_space == Some(space));
+                labels && fingerprint.as_ref().is_some_and(|fingerprint| other.replaces(fingerprint))
+            };
+            let newer = found.iter().find(|(other_path, other)| other_path != path && is_newer(&other.spec));
+            let path_shown = path.display();
+            if !spec.is_training() {
+                output.say(format_args!("passing over {path_shown}: split {}", spec.split));
+            } else if is_mix(spec) {
+                output.say(format_args!("passing over {path_shown}: a mix itself"));
+            } else if let Some(found) = spec.label_space.filter(|found| *found != space) {
+                output.say(format_args!(
+                    "passing over {path_shown}: its labels are of {found}, --label-space is {space}"
+                ));
+            } else if let Some((newer, _)) = newer {
+                let newer = newer.display();
+                output.say(format_args!("passing over {path_shown}: {newer} holds the same with other labels"));
             } else {
-                output.say(format_args!("taking {}", path.display()));
-                chosen.push(path);
+                output.say(format_args!("taking {path_shown}"));
+                chosen.push(path.clone());
             }
         }
         if chosen.len() == before {
