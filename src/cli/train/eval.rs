@@ -46,7 +46,7 @@ pub(super) struct RulesArgs {
     /// What counts: nyu, kb_garg, kb_eigen, full_garg or full
     #[arg(long, value_name = "NAME", default_value = "full")]
     protocol: String,
-    /// Largest depth that counts, in metres [default: 10, or 80 with the KITTI protocols]
+    /// Largest depth that counts, in metres [default: 10, or 80 with the KITTI protocols; with `full`, that of the network]
     #[arg(long, value_name = "METRES")]
     cap: Option<f32>,
     /// Least depth that counts, in metres [default: 0.001]
