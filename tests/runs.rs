@@ -53,6 +53,12 @@ fn a_shard_is_taken_over_only_with_a_sound_index() {
     let at = |name: &str| dir.path().join(name);
     done(dir.path(), &format!("{ROOMS} whole"));
     done(dir.path(), &format!("{ROOMS} parts --part 1/2"));
+    let inspect = |set: &str| {
+        let mut command = Command::cargo_bin("sdprep").unwrap();
+        let output = command.current_dir(dir.path()).args(["inspect", set, "--json"]).output().unwrap();
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()[0]["quarantined"].clone()
+    };
+    assert!(inspect("parts").is_null() && inspect("whole") == serde_json::json!([]), "not known before the end");
     fs::write(at("parts/depth/c.0.0.0"), "").unwrap();
     done(dir.path(), &format!("{ROOMS} parts"));
     assert!(tree(&at("parts")) == tree(&at("whole")));

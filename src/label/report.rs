@@ -189,7 +189,7 @@ mod tests {
     fn nothing_is_no_division_by_zero() {
         let merge = Merge::new(Prefer::GroundTruth, Overrides::default());
         let report = MergeReport::new(&Confusion::default(), &merge, 0);
-        assert_eq!((report.agreement, report.coverage.merged), (None, 1.0));
+        assert_eq!((report.agreement, report.coverage.merged), (None, 0.0));
         assert!(report.to_string().contains("no pixel is labelled by both"));
     }
 }

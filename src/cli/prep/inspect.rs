@@ -30,7 +30,8 @@ struct Inspection {
     arrays: Vec<ArraySize>,
     raw_bytes: u64,
     disk_bytes: u64,
-    quarantined: Vec<Quarantined>,
+    /// Not known before the set is complete.
+    quarantined: Option<Vec<Quarantined>>,
 }
 
 #[derive(Serialize)]
@@ -59,9 +60,9 @@ fn inspect(path: &Path) -> Result<Inspection> {
             let fault = r.quarantined.clone()?;
             Some(Quarantined { row: r.row, key: r.entry.key.clone(), fault })
         });
-        (Some(set.fingerprint().to_owned()), quarantined.collect())
+        (Some(set.fingerprint().to_owned()), Some(quarantined.collect()))
     } else {
-        (None, Vec::new())
+        (None, None)
     };
     let spec = attributes.spec;
     let arrays: Vec<ArraySize> = spec
@@ -103,7 +104,8 @@ impl Inspection {
             let _ = writeln!(text, "  {name:<12} {value}");
         };
         line("data set", format!("{}, split {}", spec.dataset, spec.split));
-        line("samples", format!("{} of {}, {} quarantined", spec.n_samples, spec.size, self.quarantined.len()));
+        let n_bad = self.quarantined.as_ref().map(|bad| format!(", {} quarantined", bad.len())).unwrap_or_default();
+        line("samples", format!("{} of {}{n_bad}", spec.n_samples, spec.size));
         line(
             "labels",
             spec.label_space.map_or_else(|| "none".to_owned(), |s| format!("{s}, {} classes", s.n_classes())),
@@ -124,11 +126,12 @@ impl Inspection {
         if !spec.options.is_empty() {
             line("options", options(&spec.options));
         }
-        for q in self.quarantined.iter().take(10) {
+        let quarantined = self.quarantined.as_deref().unwrap_or_default();
+        for q in quarantined.iter().take(10) {
             line("quarantined", format!("row {} {:?}: {}", q.row, q.key, q.fault));
         }
-        if self.quarantined.len() > 10 {
-            line("", format!("and {} more (all of them under --json)", self.quarantined.len() - 10));
+        if quarantined.len() > 10 {
+            line("", format!("and {} more (all of them under --json)", quarantined.len() - 10));
         }
         format!("{}: {state}\n{text}", self.set.display())
     }
