@@ -27,8 +27,6 @@ pub(super) fn set_name(set: &Path) -> String {
 
 /// What a chart can be.
 pub(super) const CHART: &[&str] = &["svg", "png"];
-/// What other pictures are.
-pub(super) const PICTURE: &[&str] = &["png"];
 
 /// Makes sure that the file of an option ends as one of `endings`.
 pub(super) fn check_ending(option: &str, path: &Path, endings: &[&str]) -> Result<()> {

@@ -29,7 +29,6 @@ pub use set::{Set, SetError, find_all, find_sets};
 pub(crate) use set::{is_whole_shard, read_attributes};
 pub use share::{SharedFiles, Sharer};
 pub use source::SetSource;
-pub(crate) use spec::Attributes;
 pub use spec::{FORMAT_VERSION, Spec};
 pub use verify::{Finding, Verification, verify};
 pub use write::ShardWriter;

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-pub(super) use crate::cli::picture::{CHART, INDEX, PICTURE, check_ending, check_page, png, save, set_name};
+pub(super) use crate::cli::picture::{CHART, INDEX, check_ending, check_page, png, save, set_name};
 use crate::shard::Set;
 use crate::view::ColorMap;
+
+/// What pictures of sets are; charts can be drawings, too.
+pub(super) const PICTURE: &[&str] = &["png"];
 
 /// Colour maps by name.
 #[derive(Clone, Copy, Debug, ValueEnum)]

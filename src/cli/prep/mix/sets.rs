@@ -7,7 +7,7 @@ use crate::cli::output::Output;
 use crate::cli::prep::picture::set_name;
 use crate::label::LabelSpace;
 use crate::mix::{Input, SetName};
-use crate::shard::{Attributes, Set, SetSource, Spec, find_sets, read_attributes};
+use crate::shard::{Set, SetSource, Spec, find_sets, read_attributes};
 
 /// Whether a set was made by `sdprep mix`.
 pub(in crate::cli::prep) fn is_mix(spec: &Spec) -> bool {
@@ -42,12 +42,13 @@ pub(super) fn chosen(
             Err(e) => return Err(e.into()),
         };
         let before = chosen.len();
-        let found: Vec<(PathBuf, Attributes)> = found
+        let found = found
             .into_iter()
             .filter(|path| Some(path.as_path()) != out)
             .map(|path| read_attributes(&path).map(|attributes| (path, attributes)))
-            .collect::<Result<_, _>>()?;
-        for (path, Attributes { spec, fingerprint, .. }) in &found {
+            .collect::<Result<Vec<_>, _>>()?;
+        for (path, attributes) in &found {
+            let (spec, fingerprint) = (&attributes.spec, &attributes.fingerprint);
             let is_newer = |other: &Spec| {
                 let labels = spec.label_space.is_none_or(|space| other.label_space == Some(space));
                 labels && fingerprint.as_ref().is_some_and(|fingerprint| other.replaces(fingerprint))
