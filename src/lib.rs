@@ -5,6 +5,8 @@ pub mod cli;
 pub mod file;
 pub mod label;
 pub mod mix;
+#[cfg(any(feature = "train", feature = "teacher"))]
+mod panic;
 pub mod relabel;
 pub mod run;
 pub mod sample;

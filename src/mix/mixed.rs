@@ -100,20 +100,17 @@ impl<'s> Mixed<'s> {
             let (expected, found) = (list(&plan.sets), list(&names));
             return Err(SourceError::Usage(format!("the plan is for the sets {expected}; found {found}")));
         }
-        match (&plan.predicted, predicted.map(|input| &input.name)) {
-            (expected, found) if expected.as_ref() == found => {}
-            (None, Some(found)) => {
-                return Err(SourceError::Usage(format!(
-                    "the plan was drawn without predicted depth; leave --predicted out, which names {found}"
-                )));
-            }
-            (Some(expected), found) => {
-                let found = found.map_or("none".into(), ToString::to_string);
-                return Err(SourceError::Usage(format!(
+        let found = predicted.map(|input| &input.name);
+        if plan.predicted.as_ref() != found {
+            let found = found.map_or("none".into(), ToString::to_string);
+            return Err(SourceError::Usage(match &plan.predicted {
+                None => {
+                    format!("the plan was drawn without predicted depth; leave --predicted out, which names {found}")
+                }
+                Some(expected) => format!(
                     "the plan was drawn with the predicted depth of {expected}, found {found}; say which set that is: --predicted SET"
-                )));
-            }
-            (None, None) => {}
+                ),
+            }));
         }
         let usable: Vec<std::collections::HashSet<usize>> =
             inputs.iter().map(|input| input.rows.iter().copied().collect()).collect();

@@ -43,8 +43,8 @@ pub enum RemapFolderError {
 
 const MAPS: [&str; 7] = ["png", "npy", "npz", "pgm", "raw", "bin", "u8"];
 
-/// Carries every label map below `from` (of them, those that `pattern` matches) into another space and writes it as an 8-bit PNG of the same name below `to`.
-/// The folder `to` appears when all are written. Maps that are bad are left out and told.
+/// Carries every label map below `from` (of them, those that `pattern` matches) into another space and writes it as an 8-bit PNG of
+/// the same name below `to`. The folder `to` appears when all are written. Maps that are bad are left out and told.
 ///
 /// # Errors
 /// `to` is there already, `from` holds no maps, two of them would become one file, or the system refuses: then nothing

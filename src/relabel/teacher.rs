@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{Pseudo, PseudoLabels};
 use crate::file::read_bounded;
 use crate::label::ade20k;
+use crate::panic::message;
 use crate::run::DeriveError;
 use crate::sample::{Confidence, Fault, IGNORE, Image, Semantics, Size};
 use crate::shard::{Reader, Set};
@@ -173,8 +174,8 @@ fn calmly<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => done.map_err(|e| format!("{e:#}")),
         Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
-            Err(format!("the library for networks cannot deal with it: {}", text.unwrap_or("no reason is given")))
+            let text = message(panic.as_ref()).unwrap_or("no reason is given");
+            Err(format!("the library for networks cannot deal with it: {text}"))
         }
     }
 }

@@ -18,8 +18,6 @@ use crate::shard::{
 const SCRATCH: &str = ".run";
 const RECORDS: &str = "samples.jsonl";
 const ROOT_JSON: &str = "zarr.json";
-/// Why a set cannot be deleted, or not be added to.
-const IN_USE: &str = "another run is at work on this set; wait for it, or use another --out";
 const MAX_JOURNAL: u64 = 1 << 30;
 
 /// What one run has made.
@@ -66,10 +64,8 @@ impl Workspace {
         if force {
             remove(root)?;
         }
-        let shared = |root: &Path| {
-            share(root).map_err(|_| RunError::Occupied { path: root.to_owned(), reason: IN_USE.to_owned() })
-        };
-        let _shared = shared(root)?;
+        let shared = || share(root).map_err(|_| in_use(root));
+        let mut workspace = Self { root: root.to_owned(), _shared: shared()? };
         match crate::shard::read_attributes(root) {
             Ok(there) => {
                 let differences = there.spec.differences(spec, ["there", "asked for"]);
@@ -81,13 +77,15 @@ impl Workspace {
                     return Err(RunError::Occupied { path: root.to_owned(), reason });
                 }
                 if there.complete {
-                    return Ok(Self { root: root.to_owned(), _shared });
+                    return Ok(workspace);
                 }
             }
-            Err(SetError::Missing { .. }) => begin(root, spec)?,
+            Err(SetError::Missing { .. }) => {
+                begin(root, spec)?;
+                workspace._shared = shared()?; // there was no folder to share
+            }
             Err(e) => return Err(e.into()),
         }
-        let workspace = Self { root: root.to_owned(), _shared: shared(root)? };
         // Another part may have begun the set and been stopped before its last array.
         for array in spec.arrays() {
             let metadata = array.metadata(spec.n_samples, spec.samples_per_shard);
@@ -336,10 +334,16 @@ fn remove(root: &Path) -> Result<(), RunError> {
     }
 }
 
+/// Why a set cannot be deleted, or not be added to.
+fn in_use(root: &Path) -> RunError {
+    let reason = "another run is at work on this set; wait for it, or use another --out".to_owned();
+    RunError::Occupied { path: root.to_owned(), reason }
+}
+
 /// Deletes what belongs to a set, `zarr.json` last: what an interruption leaves is an unfinished set, in which no journal says
 /// that anything is made.
 fn remove_set(root: &Path, spec: &Spec) -> Result<(), RunError> {
-    let _kept = claim(root).map_err(|_| RunError::Occupied { path: root.to_owned(), reason: IN_USE.to_owned() })?;
+    let _kept = claim(root).map_err(|_| in_use(root))?;
     write_json(root, ROOT_JSON, &spec.group_metadata(None), write_through)?;
     remove_folder(&root.join(SCRATCH))?;
     for entry in fs::read_dir(root).map_err(|e| RunError::io((root.to_owned(), e)))? {

@@ -65,10 +65,12 @@ impl Spec {
         ["train", "all"].contains(&self.split.as_str())
     }
 
-    /// Whether the set is the one with this fingerprint, with other labels.
+    /// Whether the set is the one with this specification and fingerprint, with other labels of the same classes, or with its
+    /// first.
     #[must_use]
-    pub fn replaces(&self, fingerprint: &str) -> bool {
-        self.options.get("parent").and_then(|parent| parent.get("fingerprint")?.as_str()) == Some(fingerprint)
+    pub fn replaces(&self, other: &Self, fingerprint: &str) -> bool {
+        let parent = self.options.get("parent").and_then(|parent| parent.get("fingerprint")?.as_str());
+        parent == Some(fingerprint) && (other.label_space.is_none() || other.label_space == self.label_space)
     }
 
     /// The names of the arrays of a set.

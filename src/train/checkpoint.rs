@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, SafeTensors};
+use safetensors::tensor::SafeTensors;
 
 use super::model::{self, Config, ConfigError, Dss, WeightsError};
 use super::op::{Backend, Row};
 use super::optim::{AdamW, AdamWConfig, Moments, MomentsError};
 use super::plan::Plan;
 use super::settings::Settings;
-use crate::file::{self, from_le};
+use crate::file;
 
 const FIRST: &str = "optim.m.";
 const SECOND: &str = "optim.v.";
@@ -262,22 +262,11 @@ impl Checkpoint {
             let file = SafeTensors::deserialize(&self.bytes).map_err(WeightsError::from)?;
             let mut moments: BTreeMap<String, Moments<Vec<f32>>> = BTreeMap::new();
             for (name, view) in file.tensors() {
-                let values = from_le(view.data());
-                let moment = name.strip_prefix(FIRST).map(|name| (name, false));
-                let Some((of, is_second)) = moment.or(name.strip_prefix(SECOND).map(|name| (name, true))) else {
-                    continue;
-                };
-                if view.dtype() != Dtype::F32 {
-                    return Err(WeightsError::Type { name, found: view.dtype() }.into());
+                if let Some(of) = name.strip_prefix(FIRST) {
+                    moments.entry(of.to_owned()).or_default().m = model::floats(&name, &view, false)?;
+                } else if let Some(of) = name.strip_prefix(SECOND) {
+                    moments.entry(of.to_owned()).or_default().v = model::floats(&name, &view, true)?;
                 }
-                if !values.iter().all(|v: &f32| v.is_finite()) {
-                    return Err(WeightsError::NotFinite { name }.into());
-                }
-                if is_second && values.iter().any(|v| *v < 0.0) {
-                    return Err(WeightsError::Negative { name }.into());
-                }
-                let both = moments.entry(of.to_owned()).or_default();
-                *(if is_second { &mut both.v } else { &mut both.m }) = values;
             }
             Ok(AdamW::resume(config, step, moments, network.store())?)
         };

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::panic::message;
+
 pub use dfdx::tensor::Cpu;
 #[cfg(feature = "cuda")]
 pub use dfdx::tensor::Cuda;
@@ -110,11 +112,6 @@ fn silence_out_of_memory() {
             }
         }));
     });
-}
-
-/// What a panic says.
-pub fn message(panic: &(dyn std::any::Any + Send)) -> Option<&str> {
-    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied())
 }
 
 /// Whether it is of the driver's or the matrix library's word for it.

@@ -135,8 +135,10 @@ impl Plan {
     /// No TOML; a number that is infinite or none.
     pub fn read(text: &str) -> Result<Layer, PlanError> {
         let layer = toml::from_str(text).map_err(|e| PlanError::Toml(e.to_string().trim_end().to_owned()))?;
-        match not_finite("", &layer) {
-            Some(key) => Err(PlanError::Value(format!("`{key}`: expected a finite number"))),
+        // JSON holds neither `nan` nor `inf`, which TOML has, and TOML has no null.
+        let is_none = |value: &Value| value.is_null() || value.as_array().is_some_and(|all| all.contains(&Value::Null));
+        match flattened(&layer).into_iter().find(|(_, value)| is_none(value)) {
+            Some((key, _)) => Err(PlanError::Value(format!("`{key}`: expected a finite number"))),
             None => Ok(layer),
         }
     }
@@ -161,11 +163,9 @@ impl Plan {
     ///
     /// Layers that are none.
     pub fn to_toml_beside(&self, layers: &[Layer]) -> Result<String, PlanError> {
-        let (mut said, mut network) = (Layer::new(), Layer::new());
-        let (asked, of_network) = joined(layers)?;
-        flatten("", asked, &mut said);
-        flatten(NETWORK, of_network, &mut network);
-        said.append(&mut network);
+        let (mut asked, network) = joined(layers)?;
+        asked.insert(NETWORK.into(), Value::Object(network));
+        let said = flattened(&asked);
         let mut table = String::new();
         let line = |line: &str| {
             if let Some(name) = line.strip_prefix('[') {
@@ -219,7 +219,7 @@ fn joined(layers: &[Layer]) -> Result<(Layer, Layer), PlanError> {
         let mut layer = layer.clone();
         match layer.remove(NETWORK) {
             None => {}
-            Some(Value::Object(of_network)) => flatten("", of_network, &mut network),
+            Some(Value::Object(of_network)) => network.extend(flattened(&of_network)),
             Some(_) => return Err(PlanError::Value(format!("`{NETWORK}`: expected a table"))),
         }
         merge(&mut asked, layer);
@@ -227,16 +227,26 @@ fn joined(layers: &[Layer]) -> Result<(Layer, Layer), PlanError> {
     Ok((asked, network))
 }
 
-fn flatten(prefix: &str, table: Layer, out: &mut Layer) {
-    for (key, value) in table {
-        let key = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
-        match value {
-            Value::Object(inner) => flatten(&key, inner, out),
-            value => {
-                out.insert(key, value);
+/// What tables hold, under keys with dots.
+fn flattened(table: &Layer) -> Layer {
+    fn flatten(path: &str, table: &Layer, out: &mut Layer) {
+        for (key, value) in table {
+            match value {
+                Value::Object(inner) => flatten(&below(path, key), inner, out),
+                value => {
+                    out.insert(below(path, key), value.clone());
+                }
             }
         }
     }
+    let mut out = Layer::new();
+    flatten("", table, &mut out);
+    out
+}
+
+/// The key of what stands under `key` in the table called `path`.
+fn below(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 fn merge(base: &mut Layer, over: Layer) {
@@ -256,7 +266,7 @@ const MIX: &str = "mix";
 /// Puts values over others; none may be new.
 fn overlay(base: &mut Layer, over: &Layer, path: &str) -> Result<(), PlanError> {
     for (key, value) in over {
-        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let full = below(path, key);
         match (base.get_mut(key), value) {
             (None, _) => return Err(PlanError::Unknown { key: full }),
             (Some(Value::Object(inner)), Value::Object(over)) if key != MIX => overlay(inner, over, &full)?,
@@ -266,22 +276,9 @@ fn overlay(base: &mut Layer, over: &Layer, path: &str) -> Result<(), PlanError> 
     Ok(())
 }
 
-/// The first number that JSON cannot hold. TOML has `nan` and `inf`, and has no null of its own.
-fn not_finite(path: &str, layer: &Layer) -> Option<String> {
-    layer.iter().find_map(|(key, value)| {
-        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        match value {
-            Value::Null => Some(full),
-            Value::Array(all) => all.contains(&Value::Null).then_some(full),
-            Value::Object(inner) => not_finite(&full, inner),
-            _ => None,
-        }
-    })
-}
-
 fn differing(path: &str, ours: &Layer, theirs: &Layer) -> Option<(String, Value, Value)> {
     theirs.iter().find_map(|(key, theirs)| {
-        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let full = below(path, key);
         let ours = ours.get(key).unwrap_or(&Value::Null);
         match (ours, theirs) {
             _ if Settings::ASIDE.contains(&full.as_str()) => None,

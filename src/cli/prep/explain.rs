@@ -70,10 +70,8 @@ impl Args {
         let mut inputs: Vec<Input<'_>> = sources.iter().map(|source| input(source, source.set().root())).collect();
         inputs.iter_mut().zip(names).for_each(|(input, name)| input.name.clone_from(name));
         let options: Options = option(set, "mix")?;
-        let name: Option<SetName> = match set.spec().options.get("predicted") {
-            Some(_) => Some(option(set, "predicted")?),
-            None => None,
-        };
+        let has_predicted = set.spec().options.contains_key("predicted");
+        let name: Option<SetName> = has_predicted.then(|| option(set, "predicted")).transpose()?;
         let predicted = name.as_ref().map(|name| set_named(name, &self.parent, &self.set)).transpose()?;
         let predicted = predicted.as_ref().map(SetSource::new);
         let predicted = predicted.as_ref().zip(name.as_ref()).map(|(source, name)| {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
-use crate::train::device::{DeviceName, message, on_device};
+use crate::panic::message;
+use crate::train::device::{DeviceName, on_device};
 use crate::train::op::Backend;
 use crate::train::self_test::{Check, self_test};
 

@@ -6,7 +6,6 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::network::{NetworkArgs, Trained};
-use super::sets::same_place;
 use crate::cli::exit::{Exit, Usage, message};
 use crate::cli::output::Output;
 use crate::cli::picture::png;
@@ -107,6 +106,7 @@ impl Args {
         let steps = self.steps(&network)?;
         let mut features = self.features.as_ref().map(|_| Features::default());
         let (mut results, mut rows, mut sheets, mut failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let inputs: BTreeSet<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
         let mut taken = BTreeSet::new();
         let mut fail = |file: &Path, reason: String| {
             output.say(format_args!("{}: {reason}", file.display()));
@@ -131,7 +131,7 @@ impl Args {
                     );
                     continue;
                 }
-                results.push(self.write(&said, file, files, steps)?);
+                results.push(self.write(&said, file, &inputs, steps)?);
                 if self.to.contains(&Kind::Sheet) {
                     rows.push(Row::prediction(said.name, for_sheet(said.sample)));
                     if rows.len() == SHEET_ROWS {
@@ -248,12 +248,12 @@ impl Args {
     }
 
     /// Writes the files of one picture; says which.
-    fn write(&self, said: &Said, source: &Path, inputs: &[PathBuf], steps: f64) -> Result<Value> {
+    fn write(&self, said: &Said, source: &Path, inputs: &BTreeSet<PathBuf>, steps: f64) -> Result<Value> {
         let Said { name, sample } = said;
         let mut written: BTreeMap<&str, PathBuf> = BTreeMap::new();
         let mut save = |kind: &'static str, ending: &str, bytes: &[u8]| {
             let path = self.out.join(kind).join(format!("{name}.{ending}"));
-            if inputs.iter().any(|input| same_place(input, &path)) {
+            if path.canonicalize().is_ok_and(|path| inputs.contains(&path)) {
                 return Err(Usage(format!("{} is an input; give another --out", path.display())).into());
             }
             written.insert(kind, path.clone());

@@ -56,9 +56,8 @@ fn open(paths: &[PathBuf], output: &Output) -> Result<Vec<Set>> {
             if let Some(space) = foreign(set) {
                 return Some(format!("its labels are of {space}"));
             }
-            let is_newer = |other: &&Set| {
-                other.root() != set.root() && foreign(other).is_none() && other.spec().replaces(set.fingerprint())
-            };
+            let is_newer =
+                |other: &&Set| other.root() != set.root() && other.spec().replaces(set.spec(), set.fingerprint());
             let newer = sets.iter().find(is_newer);
             newer.map(|newer| format!("{} holds the same with other labels", newer.root().display()))
         })
@@ -78,6 +77,6 @@ fn is_named(paths: &[PathBuf], set: &Set) -> bool {
 }
 
 /// Whether two paths lead to the same.
-pub(super) fn same_place(a: &Path, b: &Path) -> bool {
+fn same_place(a: &Path, b: &Path) -> bool {
     a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b)
 }

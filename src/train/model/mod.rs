@@ -21,5 +21,5 @@ pub use exchange::{Exchange, FeatureExchange};
 pub use head::{DepthHead, SemanticsHead};
 pub use lg_cat::LgCat;
 pub use maxvit::{MaxVit, MaxVitConfig};
-pub(super) use weights::tensors;
 pub use weights::{Metadata, WeightsError, load, read_metadata, save, serialize};
+pub(super) use weights::{floats, tensors};

@@ -171,19 +171,25 @@ fn full_name(name: &str) -> String {
     }
 }
 
-fn values<E: Scalar, D: Backend<E>>(entry: &Entry<E, D>, view: &TensorView) -> Result<Vec<f32>, WeightsError> {
-    let name = || entry.name.clone();
+/// The values of a tensor: finite, and none below 0 when they are means of squares.
+pub(in crate::train) fn floats(name: &str, view: &TensorView, are_squares: bool) -> Result<Vec<f32>, WeightsError> {
+    let name = || name.to_owned();
     if view.dtype() != Dtype::F32 {
         return Err(WeightsError::Type { name: name(), found: view.dtype() });
     }
-    let (found, expected) = (view.shape(), entry.shape.as_slice());
     let values = from_le(view.data());
     if !values.iter().all(|v| v.is_finite()) {
         return Err(WeightsError::NotFinite { name: name() });
     }
-    if entry.name.ends_with("running_var") && values.iter().any(|v| *v < 0.0) {
+    if are_squares && values.iter().any(|v| *v < 0.0) {
         return Err(WeightsError::Negative { name: name() });
     }
+    Ok(values)
+}
+
+fn values<E: Scalar, D: Backend<E>>(entry: &Entry<E, D>, view: &TensorView) -> Result<Vec<f32>, WeightsError> {
+    let values = floats(&entry.name, view, entry.name.ends_with("running_var"))?;
+    let (found, expected) = (view.shape(), entry.shape.as_slice());
     if found == expected {
         return Ok(values);
     }
@@ -196,7 +202,7 @@ fn values<E: Scalar, D: Backend<E>>(entry: &Entry<E, D>, view: &TensorView) -> R
         {
             Ok(resized_table(&values, (*rows, *columns), (*r, *c)))
         }
-        _ => Err(WeightsError::Shape { name: name(), found: found.to_vec(), expected: expected.to_vec() }),
+        _ => Err(WeightsError::Shape { name: entry.name.clone(), found: found.to_vec(), expected: expected.to_vec() }),
     }
 }
 

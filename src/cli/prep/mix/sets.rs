@@ -48,12 +48,9 @@ pub(super) fn chosen(
             .map(|path| read_attributes(&path).map(|attributes| (path, attributes)))
             .collect::<Result<Vec<_>, _>>()?;
         for (path, attributes) in &found {
-            let (spec, fingerprint) = (&attributes.spec, &attributes.fingerprint);
-            let is_newer = |other: &Spec| {
-                let labels = spec.label_space.is_none_or(|space| other.label_space == Some(space));
-                labels && fingerprint.as_ref().is_some_and(|fingerprint| other.replaces(fingerprint))
-            };
-            let newer = found.iter().find(|(other_path, other)| other_path != path && is_newer(&other.spec));
+            let spec = &attributes.spec;
+            let fingerprint = attributes.fingerprint.as_deref().unwrap_or_default(); // those found are complete
+            let newer = found.iter().find(|(at, other)| at != path && other.spec.replaces(spec, fingerprint));
             let path_shown = path.display();
             if !spec.is_training() {
                 output.say(format_args!("passing over {path_shown}: split {}", spec.split));
