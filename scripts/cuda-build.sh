@@ -4,7 +4,7 @@
 #
 #   scripts/cuda-build.sh [--cuda 13] [--arch 90] [--check] [OUT]
 #
-# OUT (usual: target/cuda-dist) then holds sdtrain, the tests of the golden values, gpu-check.sh, the network in PyTorch, and the headers that are
+# OUT (usual: target/cuda-dist) then holds sdtrain, the tests of operations and of the golden values, gpu-check.sh, the network in PyTorch, and the headers that are
 # compiled at run time with a script that puts them where sdtrain looks for them (install.sh). --cuda is the major version of the
 # CUDA libraries on the GPU machine, --arch the compute capability without the point (80 A100, 89 RTX 40, 90 H100 and H200).
 # --check lints without linking, and passes with a line when the compiler cannot be had.
@@ -59,9 +59,9 @@ SMI
 chmod +x "$home/bin/nvidia-smi"
 
 export CUDA_PATH=$toolkit CUDA_COMPUTE_CAP=$arch PATH="$home/bin:$(dirname "$nvcc"):$PATH"
-features=(--no-default-features --features cuda)
+features=(--no-default-features --features fused --config "$(scripts/dfdx-open.sh "$home/dfdx")")
 if [ -n "$check" ]; then
-    cargo clippy --quiet --lib --bin sdtrain --test train_golden "${features[@]}" -- -D warnings
+    cargo clippy --quiet --no-deps --lib --bin sdtrain --test train_golden "${features[@]}" -- -D warnings
     echo "feature cuda: checked for sm_$arch with CUDA $major"
     exit 0
 fi
@@ -85,17 +85,16 @@ stub cublasLt "libcublasLt.so.$major" "$fetch/src/cublaslt/sys.rs"
 
 export CARGO_TARGET_DIR=$home/target
 cargo build --release --bin sdtrain "${features[@]}"
-golden=$(cargo test --release --no-run --test train_golden "${features[@]}" --message-format json |
-    python3 -c 'import json, sys
-for line in sys.stdin:
-    message = json.loads(line)
-    if message.get("target", {}).get("name") == "train_golden" and message.get("executable"):
-        print(message["executable"])')
-
 rm -rf "$out"
 mkdir -p "$out"
 cp "$home/target/release/sdtrain" scripts/gpu-check.sh "$out/"
-cp "$golden" "$out/golden"
+cargo test --release --no-run --lib --test train_golden "${features[@]}" --message-format json |
+    python3 -c 'import json, shutil, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    name = {"semdepth": "operations", "train_golden": "golden"}.get(message.get("target", {}).get("name"))
+    if name and message.get("executable") and message["profile"]["test"]:
+        shutil.copy(message["executable"], f"{sys.argv[1]}/{name}")' "$out"
 mkdir "$out/pytorch"
 cp benches/pytorch/{dss,products,step}.py "$out/pytorch/"
 cp benches/python/step_times.py "$out/"

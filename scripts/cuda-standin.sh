@@ -31,7 +31,7 @@ toolkit=$home/toolkit
 bin=$home/bin
 target=${CARGO_TARGET_DIR:-$home/target}
 mkdir -p "$toolkit/lib64" "$home/cache" "$bin" "$home/tools"
-features=(--no-default-features --features cuda)
+features=(--no-default-features --features fused --config "$("$root/scripts/dfdx-open.sh" "$home/dfdx")")
 manifest=(--manifest-path "$root/Cargo.toml")
 
 # changed NAME FILES...: whether they differ from when `done_with NAME` was last said.

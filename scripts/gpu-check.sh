@@ -3,18 +3,19 @@
 # made (after install.sh):
 #
 #   ./gpu-check.sh [--device cuda:0] [--golden FOLDER] [--train SET --val SET] [--torch PYTHON] [--parts PARTS]
-#       [--train-size ROWSxCOLUMNS] [--quick] [OUT]
+#       [--train-size ROWSxCOLUMNS] [--rounds N] [--quick] [OUT]
 #
 # OUT (usual: gpu-check) gets a log of each part and summary.txt. Golden values are checked when --golden names their folder,
 # runs are compared when --train and --val name sets: 200 steps on both devices, a run that changes device twice, seconds a step
 # and memory of dss-tiny and dss-base, and dss-tiny trained with and without NearFarMix, both at once, at 480x640 or at --train-size.
 # --torch names a Python with PyTorch: the same networks are timed there too, in float32 and in TF32, and products in two forms.
-# --parts "doctor golden steps times train" does some of these only.
+# PyTorch's time is that of the round in the middle of --rounds (usual: 7).
+# --parts "doctor operations golden steps times train" does some of these only.
 # --quick shrinks everything, to try the script itself (also with --device cpu).
 set -uo pipefail
 
-device=cuda:0 golden='' train='' val='' torch='' quick='' parts='doctor golden steps times train' out=gpu-check
-train_size=480x640
+device=cuda:0 golden='' train='' val='' torch='' quick='' parts='doctor operations golden steps times train' out=gpu-check
+train_size=480x640 rounds=7
 while [ $# -gt 0 ]; do
     case "$1" in
     --device) device=$2 && shift 2 ;;
@@ -24,6 +25,7 @@ while [ $# -gt 0 ]; do
     --torch) torch=$2 && shift 2 ;;
     --parts) parts=$2 && shift 2 ;;
     --train-size) train_size=$2 && shift 2 ;;
+    --rounds) rounds=$2 && shift 2 ;;
     --quick) quick=1 && shift ;;
     -*) echo "unknown option $1; see the head of $0" >&2 && exit 2 ;;
     *) out=$1 && shift ;;
@@ -41,7 +43,7 @@ failed=0
 # asked PART: whether this part was asked for.
 asked() { [[ " $parts " == *" $1 "* ]]; }
 for name in $parts; do
-    [[ $name =~ ^(doctor|golden|steps|times|train)$ ]] || { echo "no part $name; see the head of $0" >&2 && exit 2; }
+    [[ $name =~ ^(doctor|operations|golden|steps|times|train)$ ]] || { echo "no part $name; see the head of $0" >&2 && exit 2; }
 done
 
 say() { echo "$*" | tee -a summary.txt; }
@@ -68,13 +70,13 @@ compare() {
         END { printf "%d steps, largest difference %.2e at step %d, allowed %s\n", n, worst, at, limit; exit !(n > 0 && worst <= limit) }'
 }
 
-# torch_step MODEL BATCH [tf32]: seven rounds of PyTorch; forward, step and memory of the one in the middle by the step.
+# torch_step MODEL BATCH [tf32]: rounds of PyTorch; forward, step and memory of the one in the middle by the step.
 torch_step() {
     local model=$1 batch=$2
     shift 2
-    seq 7 | "$torch" "$pytorch/step.py" "$model" "${big%x*}" "${big#*x}" "$batch" 8 "$device" "$@" >torch.rounds || return 1
+    seq "$rounds" | "$torch" "$pytorch/step.py" "$model" "${big%x*}" "${big#*x}" "$batch" 8 "$device" "$@" >torch.rounds || return 1
     cat torch.rounds
-    sort -g -k 2 torch.rounds | awk 'NR == 4 { printf "%.4f s forward, %.4f s a step, %.0f MiB\n", $1, $2, $3 }'
+    sort -g -k 2 torch.rounds | awk -v middle=$((rounds / 2 + 1)) 'NR == middle { printf "%.4f s forward, %.4f s a step, %.0f MiB\n", $1, $2, $3 }'
 }
 
 # stopped DEVICE RUN STEP ARGUMENTS...: trains, and interrupts the run once it has taken STEP steps.
@@ -90,6 +92,10 @@ stopped() {
 }
 
 asked doctor && part doctor "$sdtrain" doctor --device "$device"
+if asked operations && [ -x "$here/operations" ]; then
+    # As threads they would fill the memory with one device each.
+    part operations "$here/operations" train:: --test-threads 1
+fi
 if asked golden && [ -n "$golden" ] && [ -x "$here/golden" ]; then
     part golden env SEMDEPTH_GOLDEN="$golden" SEMDEPTH_DEVICE="$device" "$here/golden" --test-threads 1
 fi

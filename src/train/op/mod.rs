@@ -19,6 +19,8 @@ mod check;
 mod constant;
 mod conv;
 mod depthwise;
+#[cfg(feature = "fused")]
+mod fused;
 mod join;
 mod layer_norm;
 mod loss;
@@ -49,7 +51,7 @@ pub use pointwise::{Function, PointwiseKernel, map};
 pub use pool::{Pool, PoolKernel, plane_means, pool2d};
 pub use record::gradient;
 pub use resize::{Line, Resize, ResizeKernel, resize2d};
-pub use row::{AdamStep, Held, Row};
+pub use row::{AdamStep, Held, Row, RowKernel};
 pub use scalar::Scalar;
 
 use dfdx::shapes::Rank0;
@@ -91,25 +93,36 @@ where
     type Row = Vec<E>;
 }
 
-/// A GPU runs the form that is made of the tensor engine's operations.
+/// A GPU runs the form that is made of the tensor engine's operations, unless kernels of ours take their place.
 #[cfg(feature = "cuda")]
 mod cuda {
     use super::*;
     use dfdx::tensor::Cuda;
 
-    impl<E: Scalar> AttentionKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> BatchNormKernel<E> for Cuda where Self: Device<E> {}
+    #[cfg(not(feature = "fused"))]
+    pub(super) use super::Scalar as Real;
+    #[cfg(feature = "fused")]
+    pub(super) use super::fused::Real;
+
+    #[cfg(not(feature = "fused"))]
+    mod composed {
+        use super::*;
+
+        impl<E: Scalar> AttentionKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> BatchNormKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> ConvKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> DepthwiseKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> JoinKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> LayerNormKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> LossKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> PointwiseKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> PoolKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> ResizeKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> RowKernel<E> for Cuda where Self: Device<E> {}
+    }
     impl<E: Scalar> BlendKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> ConvKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> DepthwiseKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> JoinKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> LayerNormKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> LossKernel<E> for Cuda where Self: Device<E> {}
     impl<E: Scalar> PartitionKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> PointwiseKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> PoolKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> ResizeKernel<E> for Cuda where Self: Device<E> {}
-    impl<E: Scalar> Backend<E> for Cuda
+    impl<E: Real> Backend<E> for Cuda
     where
         Self: Device<E>,
     {

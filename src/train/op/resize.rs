@@ -25,9 +25,9 @@ pub enum Resize {
 /// One axis of a resize: for every cell of the result two source cells and the weight of the second.
 #[derive(Debug, Clone)]
 pub struct Line<E> {
-    resize: Resize,
-    source: usize,
-    taps: Vec<(usize, usize, E)>,
+    pub(super) resize: Resize,
+    pub(super) source: usize,
+    pub(super) taps: Vec<(usize, usize, E)>,
 }
 
 /// Key of the constant [`Line::matrix`].

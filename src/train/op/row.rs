@@ -1,11 +1,11 @@
 //! The rows of numbers an optimiser keeps beside parameters, gradients and moments, and the step of AdamW over them.
 //!
 //! On the processor a row is a plain vector, which threads change in place. Elsewhere it stays where it is, and dfdx's own kernel of
-//! Adam takes a step: a step then brings nothing to the host but the lengths of the gradients, and waits for the device only for those.
+//! Adam takes a step, or one of ours: a step then brings nothing to the host but the lengths of the gradients, and waits for the device only for those.
 
 use std::fmt::Debug;
 
-use dfdx::shapes::Unit;
+use dfdx::shapes::{HasShape, Unit};
 use dfdx::tensor::{Cpu, Gradients, Storage};
 use dfdx::tensor_ops::{AdamConfig, Device, Momentum, SgdConfig, SumTo, TryStack, WeightDecay};
 use rayon::prelude::*;
@@ -49,6 +49,39 @@ pub trait Row: Clone + Debug {
     );
 }
 
+/// What [`Held`] asks of a device.
+pub trait RowKernel<E: Scalar>: Device<E> {
+    /// The sum of the squares of the gradient found for `x`, which must be there.
+    fn sum_of_squares(found: &mut Gradients<E, Self>, x: &Vector<E, Self>) -> Number<E, Self> {
+        found.get(x).square().sum()
+    }
+
+    /// [`Row::step`] over memory of the device.
+    fn step(
+        parameter: &mut Vector<E, Self>,
+        gradient: &mut <Self as Storage<E>>::Vec,
+        (m, v): (&mut <Self as Storage<E>>::Vec, &mut <Self as Storage<E>>::Vec),
+        by: &AdamStep,
+    ) {
+        if by.share < 1.0 {
+            // The gradient as the velocity of a descent that leaves the parameter where it is: share velocity + no gradient.
+            let momentum = Some(Momentum::Classic(by.share));
+            let nothing = done(Storage::<E>::try_alloc_len(parameter.device(), parameter.shape().0));
+            let clip = SgdConfig { lr: 0.0, momentum, weight_decay: None };
+            done(clip.try_update(parameter, gradient, &nothing));
+        }
+        let adam = AdamConfig {
+            lr: by.lr,
+            betas: [by.betas.0, by.betas.1],
+            eps: by.eps,
+            weight_decay: Some(WeightDecay::Decoupled(by.decay)),
+        };
+        done(adam.try_update(by.power(), parameter, m, v, gradient));
+    }
+}
+
+impl<E: Scalar> RowKernel<E> for Cpu where Self: Device<E> {}
+
 /// The numbers of one step of AdamW for one parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
@@ -67,12 +100,12 @@ pub struct AdamStep {
 }
 
 impl AdamStep {
-    fn power(&self) -> i32 {
+    pub(super) fn power(&self) -> i32 {
         i32::try_from(self.step).unwrap_or(i32::MAX)
     }
 
     /// What the first moment and the root of the second are divided by, to make up for their beginning at zero.
-    fn corrections(&self) -> (f64, f64) {
+    pub(super) fn corrections(&self) -> (f64, f64) {
         (1.0 - self.betas.0.powi(self.power()), (1.0 - self.betas.1.powi(self.power())).sqrt())
     }
 }
@@ -175,14 +208,14 @@ impl<E: Scalar, D: Device<E>> Held<E, D> {
 
 /// The result of what fails only on a GPU that is full or gone.
 #[expect(clippy::panic, reason = "dfdx's operations panic then as well; train::device::within_memory sees to both")]
-fn done<T, Error: Debug>(result: Result<T, Error>) -> T {
+pub(super) fn done<T, Error: Debug>(result: Result<T, Error>) -> T {
     match result {
         Ok(value) => value,
         Err(error) => panic!("{error:?}"),
     }
 }
 
-impl<E: Scalar, D: Device<E>> Row for Held<E, D> {
+impl<E: Scalar, D: RowKernel<E>> Row for Held<E, D> {
     type Number = E;
     type Device = D;
 
@@ -206,8 +239,8 @@ impl<E: Scalar, D: Device<E>> Row for Held<E, D> {
     fn gradient(found: &mut Gradients<E, D>, x: &Vector<E, D>) -> Self {
         let device = x.device().clone();
         done(found.try_alloc_for(x));
-        // Here, because it takes a tensor, and this is the place that makes one by a single copy.
-        let squares = Some(found.get(x).square().sum());
+        // Here, because dfdx takes a tensor for it, and this is the place that makes one by a single copy.
+        let squares = Some(D::sum_of_squares(found, x));
         let values = std::mem::replace(done(found.get_or_alloc_mut(x)), Self::room(&device, 1));
         Self { device, values, squares }
     }
@@ -226,20 +259,7 @@ impl<E: Scalar, D: Device<E>> Row for Held<E, D> {
     }
 
     fn step(parameter: &mut Vector<E, D>, gradient: &mut Self, (m, v): (&mut Self, &mut Self), by: &AdamStep) {
-        if by.share < 1.0 {
-            // The gradient as the velocity of a descent that leaves the parameter where it is: share velocity + no gradient.
-            let momentum = Some(Momentum::Classic(by.share));
-            let nothing = Self::room(&gradient.device, gradient.len());
-            let clip = SgdConfig { lr: 0.0, momentum, weight_decay: None };
-            done(clip.try_update(parameter, &mut gradient.values, &nothing));
-            gradient.squares = None;
-        }
-        let adam = AdamConfig {
-            lr: by.lr,
-            betas: [by.betas.0, by.betas.1],
-            eps: by.eps,
-            weight_decay: Some(WeightDecay::Decoupled(by.decay)),
-        };
-        done(adam.try_update(by.power(), parameter, &mut m.values, &mut v.values, &gradient.values));
+        gradient.squares = None;
+        D::step(parameter, &mut gradient.values, (&mut m.values, &mut v.values), by);
     }
 }

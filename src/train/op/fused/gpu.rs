@@ -1,0 +1,317 @@
+//! Kernels and matrix products over the memory of a GPU.
+//!
+//! Everything is put on the one stream of dfdx's device, in order. So memory may be given back while kernels that read it still wait:
+//! whoever gets it next comes later on the stream.
+
+#![expect(unsafe_code, reason = "what a kernel or a product does with the addresses it gets is known to nobody else")]
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use cudarc::cublas::sys::cublasOperation_t;
+use cudarc::cublas::{CudaBlas, Gemm, GemmConfig, StridedBatchedConfig};
+use cudarc::driver::sys::CUdeviceptr;
+use cudarc::driver::{CudaDevice, DevicePtr, DevicePtrMut, DeviceRepr, DeviceSlice, LaunchAsync, LaunchConfig};
+use dfdx::shapes::{HasShape, Shape, Unit};
+use dfdx::tensor::{Cuda, Storage, Tensor, Tensorlike};
+
+use super::super::Scalar;
+use super::super::row::done;
+
+/// A number type that kernels are compiled for.
+pub trait Real: Scalar + DeviceRepr {
+    /// Its name in CUDA C.
+    const NAME: &'static str;
+
+    /// Puts a batch of products on the stream of `blas`.
+    ///
+    /// # Safety
+    ///
+    /// All matrices lie within the memory behind their addresses.
+    unsafe fn products(blas: &CudaBlas, by: StridedBatchedConfig<Self>, a: At<Self>, b: At<Self>, c: At<Self>);
+}
+
+macro_rules! real {
+    ($number:ty, $name:literal) => {
+        impl Real for $number {
+            const NAME: &'static str = $name;
+
+            unsafe fn products(
+                blas: &CudaBlas,
+                by: StridedBatchedConfig<Self>,
+                a: At<Self>,
+                b: At<Self>,
+                mut c: At<Self>,
+            ) {
+                // SAFETY: the caller's word.
+                done(unsafe {
+                    if by.batch_size == 1 {
+                        blas.gemm(by.gemm, &a, &b, &mut c)
+                    } else {
+                        blas.gemm_strided_batched(by, &a, &b, &mut c)
+                    }
+                });
+            }
+        }
+    };
+}
+real!(f32, "float");
+real!(f64, "double");
+
+/// Where values are in the memory of a GPU, and how many.
+#[derive(Debug, Clone, Copy)]
+pub struct At<E> {
+    address: CUdeviceptr,
+    len: usize,
+    values: PhantomData<E>,
+}
+
+impl<E: Unit> At<E> {
+    /// The values of a tensor, in the order of its memory: see [`flat`](super::super::record::flat).
+    pub(super) fn of<S: Shape>(x: &Tensor<S, E, Cuda>) -> Self {
+        let Some(memory) = x.data() else { unreachable!("only a ghost has no memory") };
+        let len = x.shape().num_elements();
+        debug_assert!(Storage::<E>::len(x.device(), memory) >= len, "a broadcast tensor");
+        Self { address: *memory.device_ptr(), len, values: PhantomData }
+    }
+
+    /// The values of memory that no tensor has.
+    pub(super) fn memory(memory: &<Cuda as Storage<E>>::Vec) -> Self {
+        Self { address: *memory.device_ptr(), len: memory.len(), values: PhantomData }
+    }
+
+    /// How many there are.
+    pub(super) fn len(self) -> usize {
+        self.len
+    }
+
+    /// `len` values from number `from` on.
+    pub(super) fn part(self, from: usize, len: usize) -> Self {
+        assert!(from + len <= self.len, "values {from} to {} of {}", from + len, self.len);
+        let address = self.address + (from * size_of::<E>()) as CUdeviceptr;
+        Self { address, len, values: PhantomData }
+    }
+}
+
+impl<E> DeviceSlice<E> for At<E> {
+    fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl<E> DevicePtr<E> for At<E> {
+    fn device_ptr(&self) -> &CUdeviceptr {
+        &self.address
+    }
+}
+
+impl<E> DevicePtrMut<E> for At<E> {
+    fn device_ptr_mut(&mut self) -> &mut CUdeviceptr {
+        &mut self.address
+    }
+}
+
+// SAFETY: a kernel gets the address, its first field.
+unsafe impl<E> DeviceRepr for At<E> {
+    fn as_kernel_param(&self) -> *mut std::ffi::c_void {
+        std::ptr::from_ref(&self.address).cast_mut().cast()
+    }
+}
+
+/// Some whole numbers that a kernel takes as one structure.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Numbers<const N: usize>([i32; N]);
+
+// SAFETY: plain numbers in a row, as a C structure of so many `int` has them.
+unsafe impl<const N: usize> DeviceRepr for Numbers<N> {}
+
+impl<const N: usize> Numbers<N> {
+    /// These.
+    pub(super) fn of(numbers: [usize; N]) -> Self {
+        Self(numbers.map(int))
+    }
+}
+
+/// A size as kernels take it.
+pub(super) fn int(number: usize) -> i32 {
+    let Ok(number) = i32::try_from(number) else { unreachable!("a size of {number} is beyond kernels") };
+    number
+}
+
+/// Threads of a block: `THREADS` and `MOST` of common.cu.
+pub(super) const THREADS: usize = 256;
+pub(super) const MOST: usize = 1024;
+
+/// The blocks of a launch: columns, rows, and threads in each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grid(usize, usize, usize);
+
+impl Grid {
+    /// A thread for each of `n` values.
+    pub(super) fn over(n: usize) -> Self {
+        Self(n.div_ceil(THREADS), 1, THREADS)
+    }
+
+    /// So many blocks.
+    pub(super) fn blocks(n: usize) -> Self {
+        Self(n, 1, THREADS)
+    }
+
+    /// So many blocks, each with a thread for one of `values` or for some.
+    pub(super) fn rows(n: usize, values: usize) -> Self {
+        Self(n, 1, values.next_power_of_two().clamp(32, THREADS))
+    }
+
+    /// So many blocks of as many threads as there can be.
+    pub(super) fn large_blocks(n: usize) -> Self {
+        Self(n, 1, MOST)
+    }
+
+    /// So many blocks, and each of them so many times.
+    pub(super) fn parts(n: usize, parts: usize) -> Self {
+        Self(n, parts, THREADS)
+    }
+}
+
+/// A matrix of a product, row by row in memory: from a batch of them each so many values behind the one before, 0 for the same each
+/// time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Factor<E> {
+    at: At<E>,
+    turned: bool,
+    step: usize,
+}
+
+impl<E> Factor<E> {
+    /// The matrix as it is.
+    pub(super) fn plain(at: At<E>, step: usize) -> Self {
+        Self { at, turned: false, step }
+    }
+
+    /// Its transpose is meant.
+    pub(super) fn turned(at: At<E>, step: usize) -> Self {
+        Self { at, turned: true, step }
+    }
+}
+
+/// The device of some tensor.
+#[derive(Debug, Clone)]
+pub(super) struct Gpu(Arc<CudaDevice>);
+
+const SOURCES: [&str; 8] = [
+    include_str!("kernels/common.cu"),
+    include_str!("kernels/convolution.cu"),
+    include_str!("kernels/pointwise.cu"),
+    include_str!("kernels/norm.cu"),
+    include_str!("kernels/attention.cu"),
+    include_str!("kernels/loss.cu"),
+    include_str!("kernels/resize.cu"),
+    include_str!("kernels/optimiser.cu"),
+];
+
+/// The names of all kernels.
+fn names() -> Vec<&'static str> {
+    let of = |source: &'static str| source.split("__global__ void ").skip(1).filter_map(|rest| rest.split('(').next());
+    SOURCES.into_iter().flat_map(of).collect()
+}
+
+impl Gpu {
+    /// The one that `x` is on.
+    pub(super) fn of<S: Shape, E: Unit>(x: &Tensor<S, E, Cuda>) -> Self {
+        let Some(memory) = x.data() else { unreachable!("only a ghost has no memory") };
+        Self(memory.device())
+    }
+
+    /// Puts a kernel on the stream. What it gets must fit its parameters, and what it writes must belong to nobody else.
+    pub(super) fn launch<E: Real, P>(&self, kernel: &str, Grid(columns, rows, threads): Grid, parameters: P)
+    where
+        cudarc::driver::CudaFunction: LaunchAsync<P>,
+    {
+        if columns == 0 || rows == 0 {
+            return;
+        }
+        if !self.0.has_func(E::NAME, kernel) {
+            self.load::<E>();
+        }
+        let Some(function) = self.0.get_func(E::NAME, kernel) else { unreachable!("no kernel is called {kernel}") };
+        let by = LaunchConfig {
+            grid_dim: (int(columns) as u32, int(rows) as u32, 1),
+            block_dim: (int(threads) as u32, 1, 1),
+            shared_mem_bytes: 0,
+        };
+        // SAFETY: the operations beside this file give each kernel the parameters it declares, of memory that is there: tests run all
+        // of them on a stand-in that ends the program for every access beyond it.
+        done(unsafe { function.launch(by, parameters) });
+    }
+
+    /// Compiles all kernels for a number type.
+    fn load<E: Real>(&self) {
+        let source = format!("typedef {} real;\n{}", E::NAME, SOURCES.concat());
+        let program = done(cudarc::nvrtc::compile_ptx(source));
+        done(self.0.load_ptx(program, E::NAME, &names()));
+    }
+
+    /// `c = scale a b + keep c` for a batch: row by row, c has m rows and n columns, and each c follows the one before.
+    pub(super) fn products<E: Real>(
+        &self,
+        batch: usize,
+        [m, n, k]: [usize; 3],
+        (a, b): (Factor<E>, Factor<E>),
+        (scale, keep): (E, E),
+        c: At<E>,
+    ) {
+        let fits = |f: Factor<E>, rows: usize, columns: usize| (batch - 1) * f.step + rows * columns <= f.at.len;
+        assert!(fits(a, m, k) && fits(b, k, n) && batch * m * n <= c.len, "a product beyond its memory");
+        let turn = |f: Factor<E>| match f.turned {
+            true => cublasOperation_t::CUBLAS_OP_T,
+            false => cublasOperation_t::CUBLAS_OP_N,
+        };
+        // cuBLAS counts column by column, and so sees the transpose of everything.
+        let gemm = GemmConfig {
+            transa: turn(b),
+            transb: turn(a),
+            m: int(n),
+            n: int(m),
+            k: int(k),
+            alpha: scale,
+            lda: int(if b.turned { k } else { n }),
+            ldb: int(if a.turned { m } else { k }),
+            beta: keep,
+            ldc: int(n),
+        };
+        let by = StridedBatchedConfig {
+            gemm,
+            batch_size: int(batch),
+            stride_a: b.step as i64,
+            stride_b: a.step as i64,
+            stride_c: (m * n) as i64,
+        };
+        // SAFETY: the sizes were compared with the memory.
+        self.with_blas(|blas| unsafe { E::products(blas, by, b.at, a.at, c) });
+    }
+
+    /// The library's handle of this thread for this device. It is never given back: a thread that ends may be the last of a program
+    /// whose driver is gone.
+    fn with_blas<R>(&self, f: impl FnOnce(&CudaBlas) -> R) -> R {
+        type Kept = Option<(Arc<CudaDevice>, Rc<CudaBlas>)>;
+        thread_local! {
+            static KEPT: ManuallyDrop<RefCell<Kept>> = const { ManuallyDrop::new(RefCell::new(None)) };
+        }
+        let blas = KEPT.with(|kept| {
+            let mut kept = kept.borrow_mut();
+            match &*kept {
+                Some((device, blas)) if Arc::ptr_eq(device, &self.0) => Rc::clone(blas),
+                _ => {
+                    let blas = Rc::new(done(CudaBlas::new(Arc::clone(&self.0))));
+                    *kept = Some((Arc::clone(&self.0), Rc::clone(&blas)));
+                    blas
+                }
+            }
+        });
+        f(&blas)
+    }
+}

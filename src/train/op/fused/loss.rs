@@ -1,0 +1,43 @@
+//! Cross-entropy: logits are read once for the loss and once for their gradient.
+
+use dfdx::shapes::HasShape;
+use dfdx::tensor::{Cuda, Tape, Tensor, TensorFromVec, ZerosTensor};
+use dfdx::tensor_ops::Device;
+
+use super::super::loss::LossKernel;
+use super::super::record::flat;
+use super::super::{Map, Number, Vector};
+use super::gpu::{At, Gpu, Grid, Real, THREADS, int};
+use super::record::{Room, record};
+use crate::sample::IGNORE;
+
+impl<E: Real> LossKernel<E> for Cuda
+where
+    Self: Device<E>,
+{
+    fn cross_entropy<T: Tape<E, Self>>(tape: &mut T, logits: &Map<E, Self>, labels: &[u8]) -> Number<E, Self> {
+        let (b, classes, h, w) = *logits.shape();
+        let (pixels, plane) = (b * h * w, int(h * w));
+        let logits = flat(tape, logits);
+        let device = logits.device().clone();
+        let count = labels.iter().filter(|label| **label != IGNORE).count();
+        let share = E::of(1.0 / count.max(1) as f64);
+        let labels: Tensor<(usize,), u8, Self> = device.tensor_from_vec(labels.to_vec(), (pixels,));
+        let totals: Vector<E, Self> = device.zeros_like(&(pixels,));
+        let y: Number<E, Self> = device.zeros_like(&());
+        let parts = Room::<E>::new(&device, pixels.div_ceil(THREADS));
+        let (sizes, none) = ((int(pixels), int(classes), plane), i32::from(IGNORE));
+        let gpu = Gpu::of(&logits);
+        let results = (At::of(&totals), parts.at());
+        let parameters = (At::of(&logits), At::of(&labels), results.0, results.1, sizes.0, sizes.1, sizes.2, none);
+        gpu.launch::<E, _>("entropy", Grid::over(pixels), parameters);
+        gpu.launch::<E, _>("sum_all", Grid::blocks(1), (parts.at(), At::of(&y), int(parts.at().len()), share));
+        let values = logits.clone();
+        record(tape, [&logits], &y, move |gpu, dy, [dx]| {
+            let (x, labels, totals) = (At::of(&values), At::of(&labels), At::of(&totals));
+            let parameters = (x, labels, totals, dy, dx, sizes.0, sizes.1, sizes.2, none, share);
+            gpu.launch::<E, _>("entropy_back", Grid::over(pixels), parameters);
+        });
+        y
+    }
+}

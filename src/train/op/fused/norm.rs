@@ -1,0 +1,111 @@
+//! Normalisations, with the activation behind those of channels.
+
+use dfdx::shapes::HasShape;
+use dfdx::tensor::{Cuda, Tape, ZerosTensor};
+use dfdx::tensor_ops::Device;
+
+use super::super::batch_norm::{Affine, BatchNormKernel, Moments};
+use super::super::layer_norm::LayerNormKernel;
+use super::super::pointwise::Function;
+use super::super::record::flat;
+use super::super::{Map, Vector};
+use super::gpu::{At, Gpu, Grid, Numbers, Real, int};
+use super::pointwise::curve;
+use super::record::record;
+
+/// Pixels of a block of `layer_norm`: `PIXELS` of norm.cu.
+const PIXELS: usize = 16;
+
+impl<E: Real> LayerNormKernel<E> for Cuda
+where
+    Self: Device<E>,
+{
+    fn layer_norm<T: Tape<E, Self>>(
+        tape: &mut T,
+        x: &Map<E, Self>,
+        weight: &Vector<E, Self>,
+        bias: &Vector<E, Self>,
+        eps: f64,
+    ) -> Map<E, Self> {
+        let (b, c, h, w) = *x.shape();
+        let (pixels, plane) = (b * h * w, h * w);
+        let y = x.device().zeros_like(x.shape());
+        let (x, weight) = (flat(tape, x), flat(tape, weight));
+        let moments: Vector<E, Self> = x.device().zeros_like(&(2 * pixels,));
+        let halves = move |of: At<E>| (of.part(0, pixels), of.part(pixels, pixels));
+        let (means, scales) = halves(At::of(&moments));
+        let sizes = (int(pixels), int(c), int(plane));
+        let (affine, results) = ((At::of(&weight), At::of(bias)), (At::of(&y), means, scales));
+        let parameters =
+            (At::of(&x), affine.0, affine.1, results.0, results.1, results.2, sizes.0, sizes.1, sizes.2, E::of(eps));
+        let blocks = Grid::blocks(pixels.div_ceil(PIXELS));
+        Gpu::of(&x).launch::<E, _>("layer_norm", blocks, parameters);
+        let (values, factors) = (x.clone(), weight.clone());
+        record(tape, [&x, &weight, bias], &y, move |gpu, dy, [dx, dw, db]| {
+            let (x, (means, scales)) = (At::of(&values), halves(At::of(&moments)));
+            let parameters = (x, At::of(&factors), means, scales, dy, dx, sizes.0, sizes.1, sizes.2);
+            gpu.launch::<E, _>("layer_norm_of_map", blocks, parameters);
+            let parts = pixels.div_ceil(1 << 13).clamp(1, 64);
+            let parameters = (x, means, scales, dy, dw, db, sizes.0, sizes.1, sizes.2);
+            gpu.launch::<E, _>("layer_norm_of_affine", Grid::parts(c, parts), parameters);
+        });
+        y
+    }
+}
+
+impl<E: Real> BatchNormKernel<E> for Cuda
+where
+    Self: Device<E>,
+{
+    fn batch_norm<T: Tape<E, Self>>(
+        tape: &mut T,
+        x: &Map<E, Self>,
+        affine: &Affine<E, Self>,
+    ) -> (Map<E, Self>, Moments<E, Self>) {
+        let zeros = || x.device().zeros_like(&(x.shape().1,));
+        let moments = Moments { mean: zeros(), variance: zeros() };
+        (normalised(tape, x, affine, &moments, false), moments)
+    }
+
+    fn batch_norm_by<T: Tape<E, Self>>(
+        tape: &mut T,
+        x: &Map<E, Self>,
+        affine: &Affine<E, Self>,
+        moments: &Moments<E, Self>,
+    ) -> Map<E, Self> {
+        normalised(tape, x, affine, moments, true)
+    }
+}
+
+/// Normalises by `moments`, which are found and written unless they are given.
+fn normalised<E: Real, T: Tape<E, Cuda>>(
+    tape: &mut T,
+    x: &Map<E, Cuda>,
+    affine: &Affine<E, Cuda>,
+    moments: &Moments<E, Cuda>,
+    given: bool,
+) -> Map<E, Cuda>
+where
+    Cuda: Device<E>,
+{
+    let (b, c, h, w) = *x.shape();
+    let y = x.device().zeros_like(x.shape());
+    let (x, weight, bias) = (flat(tape, x), affine.weight.clone(), affine.bias.clone());
+    assert_eq!((c, c), (weight.shape().0, bias.shape().0), "one scale and shift for each of {c} channels");
+    let kind = match affine.activation {
+        function @ (Function::Identity | Function::Gelu) => curve::<E>(function).0 as usize,
+        other => unreachable!("no batch normalisation is followed by {other:?}"),
+    };
+    let batch = Numbers::of([usize::from(given), b, c, h * w, kind]);
+    let (means, variances, eps) = (moments.mean.clone(), moments.variance.clone(), E::of(affine.eps));
+    let parameters =
+        (At::of(&x), At::of(&weight), At::of(&bias), At::of(&y), At::of(&means), At::of(&variances), batch, eps);
+    Gpu::of(&x).launch::<E, _>("batch_norm", Grid::large_blocks(c), parameters);
+    let (values, factors, shifts) = (x.clone(), weight.clone(), bias.clone());
+    record(tape, [&x, &weight, &bias], &y, move |gpu, dy, [dx, dw, db]| {
+        let (x, factors, shifts) = (At::of(&values), At::of(&factors), At::of(&shifts));
+        let parameters = (x, factors, shifts, At::of(&means), At::of(&variances), dy, dx, dw, db, batch, eps);
+        gpu.launch::<E, _>("batch_norm_back", Grid::large_blocks(c), parameters);
+    });
+    y
+}
