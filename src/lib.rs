@@ -1,5 +1,7 @@
 //! semdepth: depth + semantics data sets as sharded Zarr tensors.
 
+#![cfg_attr(not(feature = "fused"), forbid(unsafe_code))]
+
 #[cfg(any(feature = "prep", feature = "train"))]
 pub mod cli;
 pub mod file;

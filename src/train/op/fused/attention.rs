@@ -9,8 +9,11 @@ use super::super::constant::constant;
 use super::super::partition::{Cut, Partition};
 use super::super::record::flat;
 use super::super::{Map, Vector};
-use super::gpu::{At, Factor, Gpu, Grid, Numbers, Real, int};
-use super::record::{Room, record};
+use super::gpu::{At, Factor, Gpu, Grid, Numbers, Real, Room, int};
+use super::record::record;
+
+/// Blocks that share the values of a window.
+const ROWS: usize = 4;
 
 /// Key of the constant `Cut::cells`.
 #[derive(PartialEq, Eq, Hash)]
@@ -94,14 +97,13 @@ impl Attention {
     }
 
     fn room<E: Real>(&self) -> Room<E> {
-        Room::new(&self.device, self.batch() * self.size())
+        self.gpu.room(self.batch() * self.size())
     }
 
     fn between<E: Real>(&self, kernel: &str, from: At<E>, to: At<E>, of: Kind<E>) {
-        let n = self.batch() * self.size();
         let sizes = Numbers::of([self.heads, self.width, self.windows, self.tokens, self.plane]);
-        let parameters = (from, At::of(&self.cells), to, int(n), int(of.kinds), int(of.kind), sizes);
-        self.gpu.launch::<E, _>(kernel, Grid::over(n), parameters);
+        let parameters = (from, At::of(&self.cells), to, int(of.kinds), int(of.kind), sizes);
+        self.gpu.launch::<E, _>(kernel, Grid::parts(self.batch(), ROWS), parameters);
     }
 
     /// The tokens of a map.
@@ -122,14 +124,14 @@ impl Attention {
     }
 
     /// Adds the mixed values to `y` and returns the weights `[query, key]` of every window.
-    fn forward<E: Real>(&self, maps: [Kind<E>; 3], table: At<E>, y: At<E>) -> Vector<E, Cuda>
+    fn forward<E: Real>(&self, maps: [Kind<E>; 3], table: At<E>, y: At<E>) -> Room<E>
     where
         Cuda: Device<E>,
     {
         let (l, width, size) = (self.tokens, self.width, self.size());
         let [q, k, v] = maps.map(|map| self.take(map));
-        let weights: Vector<E, Cuda> = self.device.zeros_like(&(self.batch() * l * l,));
-        let of_weights = At::of(&weights);
+        let weights = self.gpu.room(self.batch() * l * l);
+        let of_weights = weights.at();
         self.product(
             [l, l, width],
             Factor::turned(q.at(), size),
@@ -156,7 +158,7 @@ impl Attention {
         let plain = |room: &Room<E>| Factor::plain(room.at(), size);
         self.product([width, l, l], plain(&dy), Factor::plain(weights, pairs), E::ONE, part.at());
         self.add(&part, to[2]);
-        let scores = Room::new(&self.device, self.batch() * pairs);
+        let scores = self.gpu.room(self.batch() * pairs);
         self.product([l, l, width], Factor::turned(dy.at(), size), plain(&v), E::ONE, scores.at());
         let rows = Grid::rows(self.batch() * l, l);
         self.gpu.launch::<E, _>("softmax_back", rows, (weights, scores.at(), int(l)));
@@ -190,7 +192,7 @@ where
         let weights = attention.forward(maps.each_ref().map(|x| Kind::all(At::of(x))), At::of(&table), At::of(&y));
         record(tape, [&q, &k, &v, &table], &y, move |_, dy, [dq, dk, dv, dtable]| {
             let from = maps.each_ref().map(|x| Kind::all(At::of(x)));
-            attention.backward(from, At::of(&weights), dy, [dq, dk, dv].map(Kind::all), dtable);
+            attention.backward(from, weights.at(), dy, [dq, dk, dv].map(Kind::all), dtable);
         });
         y
     }
@@ -210,7 +212,7 @@ where
         let map = qkv.clone();
         record(tape, [&qkv, &table], &y, move |_, dy, [dqkv, dtable]| {
             let (from, to) = (Kind::packed(At::of(&map)), Kind::packed(dqkv));
-            attention.backward(from, At::of(&weights), dy, to, dtable);
+            attention.backward(from, weights.at(), dy, to, dtable);
         });
         y
     }

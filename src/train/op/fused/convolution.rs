@@ -9,8 +9,8 @@ use super::super::depthwise::DepthwiseKernel;
 use super::super::padding::Windows;
 use super::super::record::flat;
 use super::super::{Map, Vector};
-use super::gpu::{At, Factor, Gpu, Grid, Numbers, Real, THREADS, int};
-use super::record::{Room, record};
+use super::gpu::{At, Factor, Gpu, Grid, Numbers, Real, Room, THREADS, int};
+use super::record::record;
 
 /// Values of the columns that are laid out at a time, unless one sample has more.
 const COLUMNS: usize = 1 << 27;
@@ -57,9 +57,9 @@ impl Size {
     }
 
     /// Memory for the columns of a group.
-    fn room<E: Real>(self, device: &Cuda) -> Room<E> {
+    fn room<E: Real>(self, gpu: &Gpu) -> Room<E> {
         let most = self.groups().map(|(_, n)| n).max().unwrap_or(0);
-        Room::new(device, most * self.columns())
+        gpu.room(most * self.columns())
     }
 
     /// The columns of `n` samples from `from` on, laid out in `room` unless the map has them already.
@@ -123,7 +123,7 @@ fn forward<E: Real>(
         gpu.launch::<E, _>("fill_planes", Grid::over(y.len()), parameters);
     }
     let keep = if bias.is_some() { E::ONE } else { E::default() };
-    let room = (!size.windows.pointwise()).then(|| size.room(x.device()));
+    let room = (!size.windows.pointwise()).then(|| size.room(gpu));
     for group @ (from, n) in size.groups() {
         let columns = size.unfold(gpu, At::of(x), group, room.as_ref());
         let factors = (Factor::plain(At::of(weight), 0), Factor::plain(columns, size.columns()));
@@ -143,14 +143,14 @@ fn backward<E: Real>(
 {
     let (cells, rows, result) = (size.cells(), size.rows(), size.o * size.cells());
     let weight = Factor::turned(At::of(weight), 0);
-    let room = (!size.windows.pointwise()).then(|| size.room(x.device()));
+    let room = (!size.windows.pointwise()).then(|| size.room(gpu));
     for group @ (from, n) in size.groups() {
         let columns = size.unfold(gpu, At::of(x), group, room.as_ref());
         let dy = dy.part(from * result, n * result);
         let of_result = Factor::plain(dy, result);
         let sizes = [size.o, rows, cells];
         if cells < LONG {
-            let parts = Room::new(x.device(), n * dw.len());
+            let parts = gpu.room(n * dw.len());
             let factors = (of_result, Factor::turned(columns, size.columns()));
             gpu.products(n, sizes, factors, (E::ONE, E::default()), parts.at());
             gpu.launch::<E, _>("add_samples", Grid::over(dw.len()), (parts.at(), dw, int(dw.len()), int(n)));

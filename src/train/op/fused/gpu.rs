@@ -14,7 +14,9 @@ use std::sync::Arc;
 use cudarc::cublas::sys::cublasOperation_t;
 use cudarc::cublas::{CudaBlas, Gemm, GemmConfig, StridedBatchedConfig};
 use cudarc::driver::sys::CUdeviceptr;
-use cudarc::driver::{CudaDevice, DevicePtr, DevicePtrMut, DeviceRepr, DeviceSlice, LaunchAsync, LaunchConfig};
+use cudarc::driver::{
+    CudaDevice, CudaSlice, DevicePtr, DevicePtrMut, DeviceRepr, DeviceSlice, LaunchAsync, LaunchConfig,
+};
 use dfdx::shapes::{HasShape, Shape, Unit};
 use dfdx::tensor::{Cuda, Storage, Tensor, Tensorlike};
 
@@ -161,9 +163,9 @@ impl Grid {
         Self(n, 1, THREADS)
     }
 
-    /// So many blocks, each with a thread for one of `values` or for some.
+    /// So many blocks, each with a thread for some of `values`.
     pub(super) fn rows(n: usize, values: usize) -> Self {
-        Self(n, 1, values.next_power_of_two().clamp(32, THREADS))
+        Self(n, 1, values.div_ceil(4).next_power_of_two().clamp(32, THREADS))
     }
 
     /// So many blocks of as many threads as there can be.
@@ -291,27 +293,72 @@ impl Gpu {
             stride_c: (m * n) as i64,
         };
         // SAFETY: the sizes were compared with the memory.
-        self.with_blas(|blas| unsafe { E::products(blas, by, b.at, a.at, c) });
+        unsafe { E::products(&self.kept().blas, by, b.at, a.at, c) };
     }
 
-    /// The library's handle of this thread for this device. It is never given back: a thread that ends may be the last of a program
-    /// whose driver is gone.
-    fn with_blas<R>(&self, f: impl FnOnce(&CudaBlas) -> R) -> R {
-        type Kept = Option<(Arc<CudaDevice>, Rc<CudaBlas>)>;
+    /// Memory for `len` values, which are whatever was there.
+    pub(super) fn room<E: Real>(&self, len: usize) -> Room<E> {
+        let bytes = len * size_of::<E>();
+        let kept = self.kept();
+        let mut free = kept.free.borrow_mut();
+        // The smallest that is large enough; one much larger would be missed by what needs it.
+        let fits = |i: &usize| (bytes..=bytes + bytes / 4).contains(&free[*i].len());
+        let found = (0..free.len()).filter(fits).min_by_key(|i| free[*i].len());
+        let memory = match found {
+            Some(i) => free.swap_remove(i),
+            // SAFETY: a room is written before it is read.
+            None => done(unsafe { self.0.alloc::<u8>(bytes) }),
+        };
+        drop(free);
+        Room { memory: Some(memory), kept, len, values: PhantomData }
+    }
+
+    /// What this thread keeps for this device. It is never given back: a thread that ends may be the last of a program whose driver
+    /// is gone.
+    fn kept(&self) -> Rc<Kept> {
         thread_local! {
-            static KEPT: ManuallyDrop<RefCell<Kept>> = const { ManuallyDrop::new(RefCell::new(None)) };
+            static KEPT: ManuallyDrop<RefCell<Option<Rc<Kept>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
         }
-        let blas = KEPT.with(|kept| {
+        KEPT.with(|kept| {
             let mut kept = kept.borrow_mut();
             match &*kept {
-                Some((device, blas)) if Arc::ptr_eq(device, &self.0) => Rc::clone(blas),
+                Some(kept) if Arc::ptr_eq(&kept.device, &self.0) => Rc::clone(kept),
                 _ => {
-                    let blas = Rc::new(done(CudaBlas::new(Arc::clone(&self.0))));
-                    *kept = Some((Arc::clone(&self.0), Rc::clone(&blas)));
-                    blas
+                    let device = Arc::clone(&self.0);
+                    let blas = done(CudaBlas::new(Arc::clone(&device)));
+                    Rc::clone(kept.insert(Rc::new(Kept { device, blas, free: RefCell::default() })))
                 }
             }
-        });
-        f(&blas)
+        })
+    }
+}
+
+/// What is worth keeping for a device: the library's handle, and memory that waits to be used again.
+#[derive(Debug)]
+struct Kept {
+    device: Arc<CudaDevice>,
+    blas: CudaBlas,
+    free: RefCell<Vec<CudaSlice<u8>>>,
+}
+
+/// Memory for a while.
+#[derive(Debug)]
+pub(super) struct Room<E> {
+    memory: Option<CudaSlice<u8>>,
+    kept: Rc<Kept>,
+    len: usize,
+    values: PhantomData<E>,
+}
+
+impl<E: Real> Room<E> {
+    pub(super) fn at(&self) -> At<E> {
+        let address = self.memory.as_ref().map_or(0, |memory| *memory.device_ptr());
+        At { address, len: self.len, values: PhantomData }
+    }
+}
+
+impl<E> Drop for Room<E> {
+    fn drop(&mut self) {
+        self.kept.free.borrow_mut().extend(self.memory.take());
     }
 }

@@ -8,7 +8,7 @@ use super::super::loss::LossKernel;
 use super::super::record::flat;
 use super::super::{Map, Number, Vector};
 use super::gpu::{At, Gpu, Grid, Real, THREADS, int};
-use super::record::{Room, record};
+use super::record::record;
 use crate::sample::IGNORE;
 
 impl<E: Real> LossKernel<E> for Cuda
@@ -25,9 +25,9 @@ where
         let labels: Tensor<(usize,), u8, Self> = device.tensor_from_vec(labels.to_vec(), (pixels,));
         let totals: Vector<E, Self> = device.zeros_like(&(pixels,));
         let y: Number<E, Self> = device.zeros_like(&());
-        let parts = Room::<E>::new(&device, pixels.div_ceil(THREADS));
         let (sizes, none) = ((int(pixels), int(classes), plane), i32::from(IGNORE));
         let gpu = Gpu::of(&logits);
+        let parts = gpu.room::<E>(pixels.div_ceil(THREADS));
         let results = (At::of(&totals), parts.at());
         let parameters = (At::of(&logits), At::of(&labels), results.0, results.1, sizes.0, sizes.1, sizes.2, none);
         gpu.launch::<E, _>("entropy", Grid::over(pixels), parameters);

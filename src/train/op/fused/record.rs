@@ -5,21 +5,7 @@ use dfdx::tensor::{Cuda, Storage, Tape, Tensor};
 use dfdx::tensor_ops::Device;
 
 use super::super::Vector;
-use super::super::row::done;
 use super::gpu::{At, Gpu, Real};
-
-/// Memory for a while. It holds zeros at first.
-pub(super) struct Room<E: Real>(<Cuda as Storage<E>>::Vec);
-
-impl<E: Real> Room<E> {
-    pub(super) fn new(device: &Cuda, len: usize) -> Self {
-        Self(done(Storage::<E>::try_alloc_len(device, len)))
-    }
-
-    pub(super) fn at(&self) -> At<E> {
-        At::memory(&self.0)
-    }
-}
 
 /// Records how the gradient of `result` flows to `inputs`: `backward` gets where it is and where those of the inputs are, to be added
 /// to. Inputs of one identity have one gradient; so each is added to by a launch of its own.

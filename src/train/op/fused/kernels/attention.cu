@@ -5,30 +5,34 @@ struct Heads {
     int heads, width, windows, tokens, plane;
 };
 
-// The cell of a map under a token value, or -1 in the padding. Of a map of `kinds` kinds (query, key, value) it is in the given one.
-__device__ long long place_of(unsigned at, const Heads &h, const size_t *cells, int kinds, int kind) {
-    int token = at % h.tokens, d = at / h.tokens % h.width;
-    unsigned window = at / h.tokens / h.width;
-    unsigned head = window / h.windows;
-    size_t cell = cells[window % h.windows * h.tokens + token];
-    if (cell == (size_t)-1) return -1;
-    unsigned plane = ((head / h.heads * kinds + kind) * h.heads + head % h.heads) * h.width + d;
-    return (long long)plane * h.plane + cell;
+// The planes of a head of this block's window. Of a map of `kinds` kinds (query, key, value) they are of the given one.
+__device__ size_t planes_of(const Heads &h, int kinds, int kind) {
+    unsigned head = blockIdx.x / h.windows;
+    return (size_t)((head / h.heads * kinds + kind) * h.heads + head % h.heads) * h.width * h.plane;
 }
 
-extern "C" __global__ void take_tokens(const real *x, const size_t *cells, real *values, unsigned n, int kinds, int kind, Heads h) {
-    unsigned at = INDEX;
-    if (at >= n) return;
-    long long from = place_of(at, h, cells, kinds, kind);
-    values[at] = from < 0 ? (real)0 : x[from];
+// Blocks in a row for the windows of all heads; rows of blocks share the values of a window. Padded tokens are zero.
+extern "C" __global__ void take_tokens(const real *x, const size_t *cells, real *values, int kinds, int kind, Heads h) {
+    const size_t *of_window = cells + blockIdx.x % h.windows * h.tokens;
+    const real *from = x + planes_of(h, kinds, kind);
+    unsigned size = h.width * h.tokens;
+    real *to = values + (size_t)blockIdx.x * size;
+    for (unsigned i = blockIdx.y * blockDim.x + threadIdx.x; i < size; i += gridDim.y * blockDim.x) {
+        size_t cell = of_window[i % h.tokens];
+        to[i] = cell == (size_t)-1 ? (real)0 : from[(size_t)(i / h.tokens) * h.plane + cell];
+    }
 }
 
 // Adds tokens to their cells.
-extern "C" __global__ void add_tokens(const real *values, const size_t *cells, real *x, unsigned n, int kinds, int kind, Heads h) {
-    unsigned at = INDEX;
-    if (at >= n) return;
-    long long to = place_of(at, h, cells, kinds, kind);
-    if (to >= 0) x[to] += values[at];
+extern "C" __global__ void add_tokens(const real *values, const size_t *cells, real *x, int kinds, int kind, Heads h) {
+    const size_t *of_window = cells + blockIdx.x % h.windows * h.tokens;
+    real *to = x + planes_of(h, kinds, kind);
+    unsigned size = h.width * h.tokens;
+    const real *from = values + (size_t)blockIdx.x * size;
+    for (unsigned i = blockIdx.y * blockDim.x + threadIdx.x; i < size; i += gridDim.y * blockDim.x) {
+        size_t cell = of_window[i % h.tokens];
+        if (cell != (size_t)-1) to[(size_t)(i / h.tokens) * h.plane + cell] += from[i];
+    }
 }
 
 // The place in a head's table [2 P - 1, 2 Q - 1] for a query and a key of windows of Q columns.

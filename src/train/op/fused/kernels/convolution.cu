@@ -13,13 +13,15 @@ __device__ int under(const Windows &w, int tap, int cell) {
     return inside ? row * w.input_columns + column : -1;
 }
 
-// The output cell whose window has a cell of the input under a tap, or -1.
-__device__ int over(const Windows &w, int tap, int cell) {
-    int row = cell / w.input_columns + w.top - tap / w.kernel;
-    int column = cell % w.input_columns + w.left - tap % w.kernel;
-    if (row < 0 || column < 0 || row % w.stride || column % w.stride) return -1;
-    row /= w.stride, column /= w.stride;
-    return row < w.rows && column < w.columns ? row * w.columns + column : -1;
+// The output row (or column) whose window has a row of the input under tap i, or -1.
+__device__ int over(int row, int before, int i, int stride, int rows) {
+    int to = row + before - i;
+    if (to < 0) return -1;
+    if (stride != 1) {
+        if (to % stride) return -1;
+        to /= stride;
+    }
+    return to < rows ? to : -1;
 }
 
 // x: planes; y: [planes, taps, cells], so many rows of cells. Rows of blocks take rows of cells in turn.
@@ -36,13 +38,17 @@ extern "C" __global__ void unfold(const real *x, real *y, unsigned rows, Windows
 extern "C" __global__ void fold(const real *y, real *x, unsigned n, Windows w) {
     unsigned at = INDEX;
     if (at >= n) return;
-    int size = w.input_rows * w.input_columns, cells = w.rows * w.columns, taps = w.kernel * w.kernel;
-    int cell = at % size;
-    const real *taken = y + at / size * taps * cells;
+    int size = w.input_rows * w.input_columns, cells = w.rows * w.columns, cell = at % size;
+    int row = cell / w.input_columns, column = cell % w.input_columns;
+    const real *taken = y + (size_t)(at / size) * w.kernel * w.kernel * cells;
     real sum = 0;
-    for (int tap = 0; tap < taps; tap++) {
-        int from = over(w, tap, cell);
-        if (from >= 0) sum += taken[(size_t)tap * cells + from];
+    for (int i = 0; i < w.kernel; i++) {
+        int r = over(row, w.top, i, w.stride, w.rows);
+        if (r < 0) continue;
+        for (int j = 0; j < w.kernel; j++) {
+            int c = over(column, w.left, j, w.stride, w.columns);
+            if (c >= 0) sum += taken[(size_t)(i * w.kernel + j) * cells + r * w.columns + c];
+        }
     }
     x[at] += sum;
 }
@@ -68,14 +74,16 @@ extern "C" __global__ void sum_planes(const real *y, real *numbers, int planes, 
 extern "C" __global__ void depthwise(const real *x, const real *weight, real *y, unsigned n, int channels, Windows w) {
     unsigned at = INDEX;
     if (at >= n) return;
-    int cells = w.rows * w.columns, taps = w.kernel * w.kernel;
-    int cell = at % cells;
-    size_t plane = at / cells;
-    const real *from = x + plane * w.input_rows * w.input_columns, *factors = weight + plane % channels * taps;
+    int cells = w.rows * w.columns, taps = w.kernel * w.kernel, cell = at % cells;
+    int row = cell / w.columns * w.stride - w.top, column = cell % w.columns * w.stride - w.left;
+    unsigned plane = at / cells;
+    const real *from = x + (size_t)plane * w.input_rows * w.input_columns, *factors = weight + plane % channels * taps;
     real sum = 0;
-    for (int tap = 0; tap < taps; tap++) {
-        int i = under(w, tap, cell);
-        if (i >= 0) sum += factors[tap] * from[i];
+    for (int i = 0; i < w.kernel; i++) {
+        if (row + i < 0 || row + i >= w.input_rows) continue;
+        for (int j = 0; j < w.kernel; j++)
+            if (column + j >= 0 && column + j < w.input_columns)
+                sum += factors[i * w.kernel + j] * from[(row + i) * w.input_columns + column + j];
     }
     y[at] = sum;
 }
@@ -83,14 +91,18 @@ extern "C" __global__ void depthwise(const real *x, const real *weight, real *y,
 extern "C" __global__ void depthwise_of_map(const real *dy, const real *weight, real *dx, unsigned n, int channels, Windows w) {
     unsigned at = INDEX;
     if (at >= n) return;
-    int size = w.input_rows * w.input_columns, cells = w.rows * w.columns, taps = w.kernel * w.kernel;
-    int cell = at % size;
-    size_t plane = at / size;
-    const real *from = dy + plane * cells, *factors = weight + plane % channels * taps;
+    int size = w.input_rows * w.input_columns, taps = w.kernel * w.kernel, cell = at % size;
+    int row = cell / w.input_columns, column = cell % w.input_columns;
+    unsigned plane = at / size;
+    const real *from = dy + (size_t)plane * w.rows * w.columns, *factors = weight + plane % channels * taps;
     real sum = 0;
-    for (int tap = 0; tap < taps; tap++) {
-        int i = over(w, tap, cell);
-        if (i >= 0) sum += factors[tap] * from[i];
+    for (int i = 0; i < w.kernel; i++) {
+        int r = over(row, w.top, i, w.stride, w.rows);
+        if (r < 0) continue;
+        for (int j = 0; j < w.kernel; j++) {
+            int c = over(column, w.left, j, w.stride, w.columns);
+            if (c >= 0) sum += factors[i * w.kernel + j] * from[r * w.columns + c];
+        }
     }
     dx[at] += sum;
 }

@@ -97,22 +97,27 @@ extern "C" __global__ void batch_norm(const real *x, const real *weight, const r
         mean = means[c], variance = variances[c];
     else {
         real sum = 0;
+        for (int sample = 0; sample < b.samples; sample++) {
+            const real *from = x + ((size_t)sample * b.channels + c) * b.plane;
 #pragma unroll 4
-        for (int i = threadIdx.x; i < n; i += blockDim.x) sum += x[((size_t)(i / b.plane) * b.channels + c) * b.plane + i % b.plane];
+            for (int i = threadIdx.x; i < b.plane; i += blockDim.x) sum += from[i];
+        }
         mean = of_block(sum, room) / n;
         sum = 0;
-        for (int i = threadIdx.x; i < n; i += blockDim.x) {
-            real d = x[((size_t)(i / b.plane) * b.channels + c) * b.plane + i % b.plane] - mean;
-            sum += d * d;
+        for (int sample = 0; sample < b.samples; sample++) {
+            const real *from = x + ((size_t)sample * b.channels + c) * b.plane;
+#pragma unroll 4
+            for (int i = threadIdx.x; i < b.plane; i += blockDim.x) sum += (from[i] - mean) * (from[i] - mean);
         }
         variance = of_block(sum, room) / n;
         if (threadIdx.x == 0) means[c] = mean, variances[c] = variance;
     }
     real factor = weight[c] / sqrt(variance + eps), shift = bias[c];
-    for (int i = threadIdx.x; i < n; i += blockDim.x) {
-        size_t at = ((size_t)(i / b.plane) * b.channels + c) * b.plane + i % b.plane;
-        y[at] = value_of(curve, (x[at] - mean) * factor + shift);
-    }
+    for (int sample = 0; sample < b.samples; sample++)
+        for (int i = threadIdx.x; i < b.plane; i += blockDim.x) {
+            size_t at = ((size_t)sample * b.channels + c) * b.plane + i;
+            y[at] = value_of(curve, (x[at] - mean) * factor + shift);
+        }
 }
 
 // A block for each channel. The moments are constants where they were given.
@@ -124,19 +129,21 @@ extern "C" __global__ void batch_norm_back(const real *x, const real *weight, co
     int c = blockIdx.x, n = b.samples * b.plane;
     real mean = means[c], scale = (real)1 / sqrt(variances[c] + eps), w = weight[c], shift = bias[c];
     real plain = 0, with_value = 0;
-    for (int i = threadIdx.x; i < n; i += blockDim.x) {
-        size_t at = ((size_t)(i / b.plane) * b.channels + c) * b.plane + i % b.plane;
-        real normal = (x[at] - mean) * scale, g = dy[at] * slope_of(curve, normal * w + shift);
-        plain += g;
-        with_value += g * normal;
-    }
+    for (int sample = 0; sample < b.samples; sample++)
+        for (int i = threadIdx.x; i < b.plane; i += blockDim.x) {
+            size_t at = ((size_t)sample * b.channels + c) * b.plane + i;
+            real normal = (x[at] - mean) * scale, g = dy[at] * slope_of(curve, normal * w + shift);
+            plain += g;
+            with_value += g * normal;
+        }
     plain = of_block(plain, room);
     with_value = of_block(with_value, room);
     if (threadIdx.x == 0) dw[c] += with_value, db[c] += plain;
     real through_mean = b.given ? (real)0 : plain / n, through_variance = b.given ? (real)0 : with_value / n;
-    for (int i = threadIdx.x; i < n; i += blockDim.x) {
-        size_t at = ((size_t)(i / b.plane) * b.channels + c) * b.plane + i % b.plane;
-        real normal = (x[at] - mean) * scale, g = dy[at] * slope_of(curve, normal * w + shift);
-        dx[at] += scale * w * (g - through_mean - normal * through_variance);
-    }
+    for (int sample = 0; sample < b.samples; sample++)
+        for (int i = threadIdx.x; i < b.plane; i += blockDim.x) {
+            size_t at = ((size_t)sample * b.channels + c) * b.plane + i;
+            real normal = (x[at] - mean) * scale, g = dy[at] * slope_of(curve, normal * w + shift);
+            dx[at] += scale * w * (g - through_mean - normal * through_variance);
+        }
 }
