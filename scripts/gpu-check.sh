@@ -16,12 +16,14 @@ set -uo pipefail
 
 device=cuda:0 golden='' train='' val='' torch='' quick='' parts='doctor operations golden steps times train' out=gpu-check
 train_size=480x640 rounds=7
+# there FOLDER FILE: the whole path of a folder that has such a file. Time on a GPU is too dear to miss it later.
+there() { { [ -e "$1/$2" ] && realpath "$1"; } || { echo "there is no $2 in $1" >&2 && exit 2; }; }
 while [ $# -gt 0 ]; do
     case "$1" in
     --device) device=$2 && shift 2 ;;
-    --golden) golden=$(realpath "$2") && shift 2 ;;
-    --train) train=$(realpath "$2") && shift 2 ;;
-    --val) val=$(realpath "$2") && shift 2 ;;
+    --golden) golden=$(there "$2" nano_train.safetensors) || exit && shift 2 ;;
+    --train) train=$(there "$2" zarr.json) || exit && shift 2 ;;
+    --val) val=$(there "$2" zarr.json) || exit && shift 2 ;;
     --torch) torch=$2 && shift 2 ;;
     --parts) parts=$2 && shift 2 ;;
     --train-size) train_size=$2 && shift 2 ;;
