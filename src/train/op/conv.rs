@@ -119,20 +119,22 @@ where
 /// Values of one unfolded block: about half of what a core's second-level cache holds.
 const BLOCK: usize = 1 << 17;
 
+/// The size of a convolution: channels of the map and of the result, and the windows between them.
 #[derive(Clone, Copy)]
-struct Size {
-    c: usize,
-    o: usize,
-    windows: Windows,
+pub(super) struct Size {
+    pub(super) c: usize,
+    pub(super) o: usize,
+    pub(super) windows: Windows,
 }
 
 impl Size {
     /// Rows of the unfolded map: one for each channel and tap.
-    fn rows(self) -> usize {
+    pub(super) fn rows(self) -> usize {
         self.c * self.windows.kernel * self.windows.kernel
     }
 
-    fn input(self) -> usize {
+    /// Values of a sample.
+    pub(super) fn input(self) -> usize {
         self.c * self.windows.input.0 * self.windows.input.1
     }
 

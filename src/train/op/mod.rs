@@ -5,8 +5,9 @@
 //! again needs no care about which tensor carries the tape, and a forward pass reads the same in training and evaluation.
 //!
 //! Behind each public function stands a kernel trait with two forms. The default methods are built from dfdx's own operations and
-//! run on every device dfdx knows; [`dfdx::tensor::Cpu`] overrides them with threaded kernels that `record` puts on the tape.
-//! Both forms are held to each other, to plain loops and to finite differences by the tests of each file.
+//! run on every device dfdx knows; [`dfdx::tensor::Cpu`] overrides them with threaded kernels that `record` puts on the tape, and in a
+//! build with feature `fused` a GPU does with kernels of its own. The forms are held to each other, to plain loops and to finite
+//! differences by the tests of each file.
 //!
 //! Operations panic when shapes disagree, as dfdx's own do: a network checks sizes once, where it is built and fed.
 

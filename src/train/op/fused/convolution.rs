@@ -4,7 +4,7 @@ use dfdx::shapes::HasShape;
 use dfdx::tensor::{Cuda, Tape, ZerosTensor};
 use dfdx::tensor_ops::Device;
 
-use super::super::conv::ConvKernel;
+use super::super::conv::{ConvKernel, Size};
 use super::super::depthwise::DepthwiseKernel;
 use super::super::padding::Windows;
 use super::super::record::flat;
@@ -25,29 +25,22 @@ fn numbers(windows: &Windows) -> Numbers<8> {
     Numbers::of([kernel, stride, input.0, input.1, before.0, before.1, output.0, output.1])
 }
 
+/// A convolution of so many samples.
 #[derive(Clone, Copy)]
-struct Size {
+struct Batch {
     samples: usize,
-    c: usize,
-    o: usize,
-    windows: Windows,
+    size: Size,
 }
 
-impl Size {
-    fn rows(self) -> usize {
-        self.c * self.windows.kernel * self.windows.kernel
+impl Batch {
+    /// Values of a sample's result.
+    fn result(self) -> usize {
+        self.size.o * self.size.windows.cells()
     }
 
-    fn input(self) -> usize {
-        self.c * self.windows.input.0 * self.windows.input.1
-    }
-
-    fn cells(self) -> usize {
-        self.windows.cells()
-    }
-
+    /// Values of a sample's columns.
     fn columns(self) -> usize {
-        self.rows() * self.cells()
+        self.size.rows() * self.size.windows.cells()
     }
 
     /// The samples that are laid out together, from and how many.
@@ -64,13 +57,66 @@ impl Size {
 
     /// The columns of `n` samples from `from` on, laid out in `room` unless the map has them already.
     fn unfold<E: Real>(self, gpu: &Gpu, x: At<E>, (from, n): (usize, usize), room: Option<&Room<E>>) -> At<E> {
-        let x = x.part(from * self.input(), n * self.input());
+        let (windows, input) = (&self.size.windows, self.size.input());
+        let x = x.part(from * input, n * input);
         let Some(room) = room else { return x };
         let columns = room.at().part(0, n * self.columns());
-        let rows = n * self.rows();
-        let blocks = Grid::parts(self.cells().div_ceil(THREADS), rows.min(1 << 15));
-        gpu.launch::<E, _>("unfold", blocks, (x, columns, int(rows), numbers(&self.windows)));
+        let rows = n * self.size.rows();
+        let blocks = Grid::parts(windows.cells().div_ceil(THREADS), rows.min(1 << 15));
+        gpu.launch::<E, _>("unfold", blocks, (x, columns, int(rows), numbers(windows)));
         columns
+    }
+
+    /// Writes the result to `y`, which holds zeros.
+    fn forward<E: Real>(self, gpu: &Gpu, x: At<E>, weight: At<E>, bias: Option<At<E>>, y: At<E>) {
+        let (o, cells, result) = (self.size.o, self.size.windows.cells(), self.result());
+        if let Some(bias) = bias {
+            gpu.launch::<E, _>("fill_planes", Grid::over(y.len()), (y, bias, int(y.len()), int(cells), int(o)));
+        }
+        let keep = if bias.is_some() { E::ONE } else { E::default() };
+        let room = (!self.size.windows.pointwise()).then(|| self.room(gpu));
+        for group @ (from, n) in self.groups() {
+            let columns = self.unfold(gpu, x, group, room.as_ref());
+            let factors = (Factor::plain(weight, 0), Factor::plain(columns, self.columns()));
+            gpu.products(n, [o, cells, self.size.rows()], factors, (E::ONE, keep), y.part(from * result, n * result));
+        }
+    }
+
+    /// Adds the gradients of map and weight.
+    fn backward<E: Real>(self, gpu: &Gpu, x: At<E>, weight: At<E>, dy: At<E>, (dx, dw): (At<E>, At<E>)) {
+        let Size { o, windows, .. } = self.size;
+        let (rows, input, result, cells) = (self.size.rows(), self.size.input(), self.result(), windows.cells());
+        let weight = Factor::turned(weight, 0);
+        let room = (!windows.pointwise()).then(|| self.room(gpu));
+        for group @ (from, n) in self.groups() {
+            let columns = self.unfold(gpu, x, group, room.as_ref());
+            let (dx, dy) = (dx.part(from * input, n * input), dy.part(from * result, n * result));
+            self.of_weight(gpu, columns, dy, dw, n);
+            let (sizes, factors) = ([rows, cells, o], (weight, Factor::plain(dy, result)));
+            if room.is_none() {
+                gpu.products(n, sizes, factors, (E::ONE, E::ONE), dx);
+            } else {
+                gpu.products(n, sizes, factors, (E::ONE, E::default()), columns);
+                gpu.launch::<E, _>("fold", Grid::over(dx.len()), (columns, dx, int(dx.len()), numbers(&windows)));
+            }
+        }
+    }
+
+    /// Adds the gradient of the weight from the columns of `n` samples.
+    fn of_weight<E: Real>(self, gpu: &Gpu, columns: At<E>, dy: At<E>, dw: At<E>, n: usize) {
+        let sizes @ [.., cells] = [self.size.o, self.size.rows(), self.size.windows.cells()];
+        let factors = |i: usize| {
+            let (of_result, of_columns) = (i * self.result(), i * self.columns());
+            let dy = Factor::plain(dy.part(of_result, dy.len() - of_result), self.result());
+            (dy, Factor::turned(columns.part(of_columns, columns.len() - of_columns), self.columns()))
+        };
+        if cells < LONG {
+            let parts = gpu.room(n * dw.len());
+            gpu.products(n, sizes, factors(0), (E::ONE, E::default()), parts.at());
+            gpu.launch::<E, _>("add_samples", Grid::over(dw.len()), (parts.at(), dw, int(dw.len()), int(n)));
+        } else {
+            (0..n).for_each(|i| gpu.products(1, sizes, factors(i), (E::ONE, E::ONE), dw));
+        }
     }
 }
 
@@ -86,88 +132,22 @@ where
         windows: Windows,
     ) -> Map<E, Self> {
         let ((b, c, _, _), (o, ..)) = (*x.shape(), *weight.shape());
-        let size = Size { samples: b, c, o, windows };
+        let of = Batch { samples: b, size: Size { c, o, windows } };
         let (x, weight) = (flat(tape, x), flat(tape, weight));
-        let device = x.device().clone();
-        let y = device.zeros_like(&(b, o, windows.output.0, windows.output.1));
-        let gpu = Gpu::of(&x);
-        forward(&gpu, size, &x, &weight, bias, At::of(&y));
+        let y = x.device().zeros_like(&(b, o, windows.output.0, windows.output.1));
+        of.forward(&Gpu::of(&x), At::of(&x), At::of(&weight), bias.map(At::of), At::of(&y));
         let (map, weights) = (x.clone(), weight.clone());
-        let back = move |gpu: &Gpu, dy, dx, dw| backward(gpu, size, &map, &weights, dy, (dx, dw));
+        let back = move |gpu: &Gpu, dy, dx, dw| of.backward(gpu, At::of(&map), At::of(&weights), dy, (dx, dw));
         match bias {
             Some(bias) => record(tape, [&x, &weight, bias], &y, move |gpu, dy, [dx, dw, db]| {
-                let parts = (size.samples * size.cells()).div_ceil(1 << 14).clamp(1, 64);
-                let parameters = (dy, db, int(size.samples * o), int(size.cells()), int(o));
+                let parts = (b * windows.cells()).div_ceil(1 << 14).clamp(1, 64);
+                let parameters = (dy, db, int(b * o), int(windows.cells()), int(o));
                 gpu.launch::<E, _>("sum_planes", Grid::parts(o, parts), parameters);
                 back(gpu, dy, dx, dw);
             }),
             None => record(tape, [&x, &weight], &y, move |gpu, dy, [dx, dw]| back(gpu, dy, dx, dw)),
         }
         y
-    }
-}
-
-fn forward<E: Real>(
-    gpu: &Gpu,
-    size: Size,
-    x: &Vector<E, Cuda>,
-    weight: &Vector<E, Cuda>,
-    bias: Option<&Vector<E, Cuda>>,
-    y: At<E>,
-) where
-    Cuda: Device<E>,
-{
-    let (cells, result) = (size.cells(), size.o * size.cells());
-    if let Some(bias) = bias {
-        let parameters = (y, At::of(bias), int(y.len()), int(cells), int(size.o));
-        gpu.launch::<E, _>("fill_planes", Grid::over(y.len()), parameters);
-    }
-    let keep = if bias.is_some() { E::ONE } else { E::default() };
-    let room = (!size.windows.pointwise()).then(|| size.room(gpu));
-    for group @ (from, n) in size.groups() {
-        let columns = size.unfold(gpu, At::of(x), group, room.as_ref());
-        let factors = (Factor::plain(At::of(weight), 0), Factor::plain(columns, size.columns()));
-        gpu.products(n, [size.o, cells, size.rows()], factors, (E::ONE, keep), y.part(from * result, n * result));
-    }
-}
-
-fn backward<E: Real>(
-    gpu: &Gpu,
-    size: Size,
-    x: &Vector<E, Cuda>,
-    weight: &Vector<E, Cuda>,
-    dy: At<E>,
-    (dx, dw): (At<E>, At<E>),
-) where
-    Cuda: Device<E>,
-{
-    let (cells, rows, result) = (size.cells(), size.rows(), size.o * size.cells());
-    let weight = Factor::turned(At::of(weight), 0);
-    let room = (!size.windows.pointwise()).then(|| size.room(gpu));
-    for group @ (from, n) in size.groups() {
-        let columns = size.unfold(gpu, At::of(x), group, room.as_ref());
-        let dy = dy.part(from * result, n * result);
-        let of_result = Factor::plain(dy, result);
-        let sizes = [size.o, rows, cells];
-        if cells < LONG {
-            let parts = gpu.room(n * dw.len());
-            let factors = (of_result, Factor::turned(columns, size.columns()));
-            gpu.products(n, sizes, factors, (E::ONE, E::default()), parts.at());
-            gpu.launch::<E, _>("add_samples", Grid::over(dw.len()), (parts.at(), dw, int(dw.len()), int(n)));
-        } else {
-            for i in 0..n {
-                let of_result = Factor::plain(dy.part(i * result, result), 0);
-                let columns = Factor::turned(columns.part(i * size.columns(), size.columns()), 0);
-                gpu.products(1, sizes, (of_result, columns), (E::ONE, E::ONE), dw);
-            }
-        }
-        let dx = dx.part(from * size.input(), n * size.input());
-        if room.is_none() {
-            gpu.products(n, [rows, cells, size.o], (weight, of_result), (E::ONE, E::ONE), dx);
-        } else {
-            gpu.products(n, [rows, cells, size.o], (weight, of_result), (E::ONE, E::default()), columns);
-            gpu.launch::<E, _>("fold", Grid::over(dx.len()), (columns, dx, int(dx.len()), numbers(&size.windows)));
-        }
     }
 }
 
