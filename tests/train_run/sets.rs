@@ -1,8 +1,12 @@
-//! What a folder stands for.
+//! The sets a run learns from: what a folder stands for, and what a set can teach.
 
 use assert_cmd::Command;
+use semdepth::train::session::LOG;
+use semdepth::train::trainer::LAST;
 use serde_json::Value;
 
+use super::common::tree;
+use super::program::sdtrain;
 use super::{rooms, text};
 
 #[test]
@@ -37,4 +41,100 @@ fn a_set_counts_once_whatever_was_made_of_it() {
     assert_eq!(inspected[0]["n_samples"], 2);
     let (told, _) = run("sdtrain", &format!("sets/rooms --val held --val sets/again {train}"));
     assert!(told.contains("on 2 samples"), "{told}");
+}
+
+#[test]
+fn sets_that_cannot_teach_are_refused_or_taught_from_as_far_as_they_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, out) = (dir.path().join("frames"), dir.path().join("set"));
+    std::fs::create_dir_all(&from).unwrap();
+    image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8, y as u8, 90])).save(from.join("a.rgb.png")).unwrap();
+    let metres = image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(64, 64, image::Luma([2000]));
+    metres.save(from.join("a.depth.png")).unwrap();
+    let make = |depth: &[&str]| {
+        let _ = std::fs::remove_dir_all(&out);
+        let mut command = Command::cargo_bin("sdprep").unwrap();
+        command.args(["convert", "folder"]).arg(&from).args(["--images", "*.rgb.png", "--out"]).arg(&out).args(depth);
+        command.assert().success();
+    };
+    let run = dir.path().join("run");
+    let command = [out.to_str().unwrap(), "--out", run.to_str().unwrap(), "--size", "64x64", "--steps", "1"];
+    let command = [&command[..], &["--batch", "1", "--pictures", "0"]].concat();
+    make(&[]);
+    let refused = sdtrain(&command);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("no depth at all"), "{}", text(&refused.stderr));
+    assert!(!run.exists());
+    make(&["--depths", "*.depth.png", "--depth-scale", "1/1000"]);
+    let trained = sdtrain(&command);
+    assert!(trained.status.success(), "{}", text(&trained.stderr));
+    assert!(text(&trained.stderr).contains("no labels: depth is learned alone"), "{}", text(&trained.stderr));
+    let line: Value = serde_json::from_str(&std::fs::read_to_string(run.join(LOG)).unwrap()).unwrap();
+    assert!(line["depth"].is_number() && line["semantics"].is_null(), "{line}");
+    // It says nothing of classes, though the network has a head for them.
+    let (run, labelled) = (run.to_str().unwrap(), rooms(dir.path(), 1));
+    let labelled = labelled.to_str().unwrap();
+    let evaluated = sdtrain(&["eval", run, labelled, "--json"]);
+    let evaluated: Value = serde_json::from_slice(&evaluated.stdout).unwrap();
+    assert!(evaluated["full"]["pictures"] == 1 && evaluated["semantics"].is_null(), "{evaluated}");
+    let scored = sdtrain(&["eval", run, labelled, "--score", "nyu40"]);
+    assert_eq!(scored.status.code(), Some(2));
+    assert!(text(&scored.stderr).contains("depth alone"), "{}", text(&scored.stderr));
+    let (picture, out) = (from.join("a.rgb.png"), dir.path().join("out"));
+    let predicted = sdtrain(&["predict", run, picture.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert!(
+        predicted.status.success() && text(&predicted.stderr).contains("depth alone"),
+        "{}",
+        text(&predicted.stderr)
+    );
+    assert_eq!(tree(&out).into_keys().collect::<Vec<_>>(), ["depth/a.rgb.npy", "sheet.png"]);
+}
+
+#[test]
+fn the_bare_command_trains_on_the_sets_of_a_folder_and_evaluates_on_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let shards = dir.path().join("shards");
+    rooms(&shards, 2);
+    let bare = Command::cargo_bin("sdtrain")
+        .unwrap()
+        .current_dir(dir.path())
+        .args(["--steps", "1", "--batch", "1", "--pictures", "0", "--size", "64x64"])
+        .output()
+        .unwrap();
+    assert!(bare.status.success(), "{}", text(&bare.stderr));
+    assert!(text(&bare.stderr).contains("model auto: dss-nano"), "{}", text(&bare.stderr));
+    assert!(dir.path().join("runs/last").join(LAST).exists());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let lost = Command::cargo_bin("sdtrain").unwrap().current_dir(elsewhere.path()).output().unwrap();
+    assert_eq!(lost.status.code(), Some(3), "{}", text(&lost.stderr));
+    assert!(text(&lost.stderr).contains("shards"), "{}", text(&lost.stderr));
+}
+
+#[test]
+fn of_a_folder_only_training_sets_are_learned_from_and_each_once() {
+    let dir = tempfile::tempdir().unwrap();
+    rooms(&dir.path().join("sets"), 2);
+    let sdprep = |command: &str| {
+        let mut sdprep = Command::cargo_bin("sdprep").unwrap();
+        sdprep.current_dir(dir.path()).args(command.split_whitespace()).assert().success();
+    };
+    sdprep("export sets/rooms --to png --out png");
+    sdprep(
+        "convert folder png --images image/**/*.png --depths depth/**/*.png --depth-scale 1/1000 --split test --out sets/held",
+    );
+    let on = |sets: &[&str]| {
+        let rest =
+            ["--val", "sets/held", "--steps", "1", "--batch", "1", "--size", "32x64", "--pictures", "0", "--force"];
+        let mut sdtrain = Command::cargo_bin("sdtrain").unwrap();
+        let output = sdtrain.current_dir(dir.path()).args(sets).args(rest).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    assert!(on(&["sets"]).contains("on 2 samples"));
+    assert!(on(&["sets", "sets/rooms"]).contains("on 2 samples"));
+    assert!(on(&["sets/rooms", "sets/held"]).contains("on 4 samples"), "a set that is named is meant");
+    std::fs::write(dir.path().join("sets/held/zarr.json"), "{").unwrap();
+    let refused = Command::cargo_bin("sdtrain").unwrap().current_dir(dir.path()).arg("sets").output().unwrap();
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("sets/held/zarr.json"), "{}", text(&refused.stderr));
 }

@@ -76,7 +76,7 @@ impl<E: Unit> At<E> {
     pub(super) fn of<S: Shape>(x: &Tensor<S, E, Cuda>) -> Self {
         let Some(memory) = x.data() else { unreachable!("only a ghost has no memory") };
         let len = x.shape().num_elements();
-        debug_assert!(Storage::<E>::len(x.device(), memory) >= len, "a broadcast tensor");
+        assert!(memory.len() >= len, "a broadcast tensor has {} values in memory, not {len}", memory.len());
         Self { address: *memory.device_ptr(), len, values: PhantomData }
     }
 
@@ -140,8 +140,9 @@ impl<const N: usize> Numbers<N> {
 
 /// A size as kernels take it.
 pub(super) fn int(number: usize) -> i32 {
-    let Ok(number) = i32::try_from(number) else { unreachable!("a size of {number} is beyond kernels") };
-    number
+    let found = i32::try_from(number);
+    assert!(found.is_ok(), "{number} values are too many for one operation on a GPU; take a smaller --batch or --size");
+    found.unwrap_or_default()
 }
 
 /// Threads of a block: `THREADS` and `MOST` of common.cu.
@@ -306,8 +307,15 @@ impl Gpu {
         let found = (0..free.len()).filter(fits).min_by_key(|i| free[*i].len());
         let memory = match found {
             Some(i) => free.swap_remove(i),
-            // SAFETY: a room is written before it is read.
-            None => done(unsafe { self.0.alloc::<u8>(bytes) }),
+            None => {
+                // SAFETY: a room is written before it is read.
+                let new = || unsafe { self.0.alloc::<u8>(bytes) };
+                // Where the GPU is full, all that waits makes room.
+                done(new().or_else(|_| {
+                    free.clear();
+                    new()
+                }))
+            }
         };
         drop(free);
         Room { memory: Some(memory), kept, len, values: PhantomData }
