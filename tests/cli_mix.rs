@@ -232,6 +232,7 @@ fn a_prediction_that_is_given_is_used_and_one_that_is_needed_is_asked_for() {
     assert!(mix("plain") != mix("with"), "where a sky has no depth, a filled copy differs from what is given");
     refused(folder.path(), "mix road --method nearfarmix --near-mask predicted --out x", "--predicted SET");
     refused(folder.path(), "mix road --method cutmix --predicted dense --out x", "nearfarmix and depthmix");
+    refused(folder.path(), "mix road --method cutdepth --both-orders --out x", "--both-orders is about partners");
     let drawn = "mix road --method nearfarmix --near-mask predicted --predicted dense --plan plan.jsonl";
     done(folder.path(), &format!("{drawn} --out a"));
     refused(folder.path(), "mix road --plan plan.jsonl --out b", "found none; say which set that is: --predicted SET");

@@ -68,6 +68,19 @@ pub enum TrainError {
         /// Where the batch was saved.
         saved: PathBuf,
     },
+    /// A line of a run's log.
+    #[error(
+        "{path}: line {line} is not one of this file ({source}); repair it or take it out, or start over with --force",
+        path = path.display()
+    )]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// The folder of the run.
     #[error("{path}: {source}", path = path.display())]
     Io {

@@ -151,3 +151,21 @@ fn what_another_run_has_left_is_not_mixed_with_a_new_one() {
     assert_eq!(other.status.code(), Some(2), "{}", text(&other.stderr));
     assert!(text(&other.stderr).contains("what is left of another run"), "{}", text(&other.stderr));
 }
+
+#[test]
+fn a_log_that_was_damaged_is_told_and_one_that_was_cut_short_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (set, run) = (rooms(dir.path(), 1), dir.path().join("run"));
+    let (set, run) = (set.to_str().unwrap(), run.to_str().unwrap());
+    let rest = ["--size=32x64", "--batch=1", "--pictures=0", "--steps=2"];
+    assert!(sdtrain(&[&[set, "--out", run], &rest[..]].concat()).status.success());
+    let (log, picture) = (dir.path().join("run/log.jsonl"), dir.path().join("curves.png"));
+    let curves = || sdtrain(&["curves", run, "--out", picture.to_str().unwrap()]);
+    let good = std::fs::read_to_string(&log).unwrap();
+    std::fs::write(&log, format!("{good}{{\"step\":2,\"lo")).unwrap();
+    assert!(curves().status.success());
+    std::fs::write(&log, format!("?{good}")).unwrap();
+    let told = curves();
+    assert_eq!(told.status.code(), Some(3), "{}", text(&told.stderr));
+    assert!(text(&told.stderr).contains("log.jsonl: line 1 is not one"), "{}", text(&told.stderr));
+}

@@ -20,11 +20,29 @@ pub(super) struct Lines<T> {
     all: Vec<T>,
 }
 
-/// What the lines of a file say; a line that is none, such as the last of a run that was killed, is left out.
+/// What the lines of a file say.
+///
+/// # Errors
+///
+/// No file, or a line that says nothing of the kind: see [`parse`].
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, TrainError> {
     let bytes = file::read_bounded(path, LIMIT).map_err(io_error(path))?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    Ok(parse(path, &String::from_utf8_lossy(&bytes))?.into_iter().map(|(_, value)| value).collect())
+}
+
+/// The lines of `text` and what they say. The last may be torn, where a run was killed or diverged, and is left out then; any
+/// other that cannot be read is an error, so that nothing is lost unnoticed.
+fn parse<'a, T: DeserializeOwned>(path: &Path, text: &'a str) -> Result<Vec<(&'a str, T)>, TrainError> {
+    let n = text.lines().count();
+    let mut found = Vec::with_capacity(n);
+    for (i, line) in text.lines().enumerate() {
+        match serde_json::from_str(line) {
+            Ok(value) => found.push((line, value)),
+            Err(_) if i + 1 == n => {}
+            Err(source) => return Err(TrainError::Line { path: path.to_owned(), line: i + 1, source }),
+        }
+    }
+    Ok(found)
 }
 
 impl<T: Serialize + DeserializeOwned> Lines<T> {
@@ -35,8 +53,7 @@ impl<T: Serialize + DeserializeOwned> Lines<T> {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(e) => return Err(io_error(path)(e)),
         };
-        let read = |line: &str| serde_json::from_str(line).ok().filter(&keep);
-        let (kept, all): (Vec<&str>, Vec<T>) = text.lines().filter_map(|line| Some((line, read(line)?))).unzip();
+        let (kept, all): (Vec<&str>, Vec<T>) = parse(path, &text)?.into_iter().filter(|(_, value)| keep(value)).unzip();
         let kept: String = kept.into_iter().flat_map(|line| [line, "\n"]).collect();
         file::write_atomically(path, kept.as_bytes()).map_err(io_error(path))?;
         let file = File::options().append(true).open(path).map_err(io_error(path))?;

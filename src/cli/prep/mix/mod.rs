@@ -161,6 +161,15 @@ impl Args {
                 Usage("--predicted is for masks made from depth: those of nearfarmix and depthmix".into()).into()
             );
         }
+        let pairs = [
+            (self.draw.both_orders, "--both-orders"),
+            (self.draw.same_scene_type, "--same-scene-type"),
+            (self.draw.other_scene, "--other-scene"),
+        ];
+        let of_pairs = pairs.iter().find(|(given, _)| *given && !methods.iter().any(|method| method.needs_partner()));
+        if let Some((_, option)) = of_pairs {
+            return Err(Usage(format!("{option} is about partners, and no method that was named has any")).into());
+        }
         let datasets: Vec<&str> = sets.iter().map(|set| set.spec().dataset.as_str()).collect();
         let full_nyu = sets.iter().all(is_full_nyu);
         Ok(Options {
