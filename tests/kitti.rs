@@ -308,6 +308,35 @@ fn the_depth_selection_is_found_by_its_names() {
     assert_eq!(sample.intrinsics.unwrap().cx, 596.5593);
 }
 
+/// A test set of the depth benchmark: numbered pictures, a sweep each, or no depth at all.
+#[test]
+fn the_test_sets_of_the_depth_benchmark_are_numbered() {
+    let dir = tempfile::tempdir().unwrap();
+    for folder in ["image", "velodyne_raw", "intrinsics"] {
+        fs::create_dir(dir.path().join(folder)).unwrap();
+    }
+    for number in 0..2u16 {
+        let name = format!("{number:010}.png");
+        image::RgbImage::new(1216, 352).save(dir.path().join("image").join(&name)).unwrap();
+        let metres = image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(1216, 352, image::Luma([2560 + number]));
+        metres.save(dir.path().join("velodyne_raw").join(&name)).unwrap();
+        let matrix = dir.path().join(format!("intrinsics/{number:010}.txt"));
+        fs::write(matrix, "721.5377 0 596.5593 0 721.5377 149.854 0 0 1").unwrap();
+    }
+    let kitti = Kitti::plan(Options::new(dir.path())).unwrap();
+    let keys: Vec<&str> = kitti.entries().iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!((keys, kitti.header().split.as_str()), (vec!["image/0000000000", "image/0000000001"], "test"));
+    let sample = kitti.load(1).unwrap().sample;
+    assert_eq!(sample.depth.n_valid(), 1216 * 352);
+    assert_eq!(sample.intrinsics.unwrap().cx, 596.5593);
+    fs::remove_file(dir.path().join("velodyne_raw/0000000000.png")).unwrap();
+    assert_eq!(Kitti::plan(Options::new(dir.path())).unwrap().entries().len(), 1);
+    fs::remove_dir_all(dir.path().join("velodyne_raw")).unwrap();
+    let kitti = Kitti::plan(Options::new(dir.path())).unwrap();
+    assert_eq!(kitti.entries().len(), 2);
+    assert_eq!(kitti.load(0).unwrap().sample.depth.n_valid(), 0);
+}
+
 /// A sweep that is cut short costs its frame, a calibration that cannot be read the run.
 #[test]
 fn damage_is_told_by_file() {

@@ -1,6 +1,7 @@
 //! Plans the folders of the benchmarks: stereo 2012 and 2015, object detection, depth selection.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::frame::{Camera, Drive, Frame};
@@ -17,11 +18,12 @@ pub(super) fn training_folder(root: &Path) -> Option<PathBuf> {
     places.into_iter().find(|place| first_folder(place, image_folders(Camera::Left)).is_some())
 }
 
-/// The folder with `image` and `groundtruth_depth`, if the root is the depth selection.
+/// The folder with `image` and depth or matrices beside it, if the root is the depth selection or one of its test sets.
 pub(super) fn selection_folder(root: &Path) -> Option<PathBuf> {
     let places = ["", "val_selection_cropped", "depth_selection/val_selection_cropped"].map(|place| root.join(place));
-    let has_depth = |place: &Path| ["groundtruth_depth", "velodyne_raw"].iter().any(|kind| place.join(kind).is_dir());
-    places.into_iter().find(|place| place.join("image").is_dir() && has_depth(place))
+    let beside = ["groundtruth_depth", "velodyne_raw", "intrinsics"];
+    let is_one = |place: &PathBuf| place.join("image").is_dir() && beside.iter().any(|kind| place.join(kind).is_dir());
+    places.into_iter().find(is_one)
 }
 
 const fn image_folders(camera: Camera) -> &'static [&'static str] {
@@ -133,55 +135,102 @@ impl Labels {
     }
 }
 
-/// The 1000 frames of `val_selection_cropped`.
+/// The 1000 frames of `val_selection_cropped`, or those of a test set, `test_depth_completion_anonymous` or
+/// `test_depth_prediction_anonymous`, which has no depth.
 pub(super) fn plan_selection(options: &Options, selection: &Path) -> Result<Plan, SourceError> {
     no_list(options)?;
     let usage = |text: String| SourceError::Usage(format!("{}: {text}", selection.display()));
-    let annotated = selection.join("groundtruth_depth").is_dir();
-    let found = if annotated { DepthKind::Annotated } else { DepthKind::VelodyneRaw };
+    let kinds = [(DepthKind::Annotated, "groundtruth_depth"), (DepthKind::VelodyneRaw, "velodyne_raw")];
+    let found =
+        kinds.iter().find(|(_, maps)| selection.join(maps).is_dir()).map_or(DepthKind::Nothing, |(kind, _)| *kind);
     let depth = options.depth.unwrap_or(found);
-    let maps = match depth {
-        DepthKind::Annotated => "groundtruth_depth",
-        DepthKind::VelodyneRaw => "velodyne_raw",
-        _ => return Err(usage(format!("the selection has no depth of the kind `{depth}`; try --depth {found}"))),
+    let maps = kinds.iter().find(|(kind, _)| *kind == depth).map(|(_, maps)| *maps);
+    if maps.is_none() && depth != DepthKind::Nothing {
+        return Err(usage(format!("the selection has no depth of the kind `{depth}`; try --depth {found}")));
+    }
+    let depths: BTreeMap<Picture, PathBuf> = match maps {
+        Some(maps) => selected(files(&selection.join(maps), &["png"])?, maps).collect(),
+        None => BTreeMap::new(),
     };
-    let depths: BTreeMap<Frame, PathBuf> = selected(files(&selection.join(maps), &["png"])?, maps).collect();
     let matrices = selection.join("intrinsics");
     let mut report = Report::default();
     if !matrices.is_dir() {
         report.without_intrinsics = Some(relative(&options.root, &matrices));
     }
     let mut items = Vec::new();
-    for (frame, image) in selected(images(&selection.join("image"))?, "image").collect::<BTreeMap<_, _>>() {
-        if options.cameras.is_some_and(|cameras| !cameras.contains(frame.camera)) {
+    for (picture, image) in selected(images(&selection.join("image"))?, "image").collect::<BTreeMap<_, _>>() {
+        if options.cameras.is_some_and(|cameras| !cameras.contains(picture.camera())) {
             continue;
         }
-        let Some(path) = depths.get(&frame) else {
-            report.without_depth.add(frame);
-            continue;
-        };
         let matrix = matrices.join(image.with_extension("txt").file_name().unwrap_or_default());
         let root = options.root.as_path();
-        let mut item = Item::new(frame.to_string(), (root, image), (root, path.clone()), frame.camera);
-        item.entry.scene = Some(frame.drive.name().to_owned());
-        item.entry.split = Some("val".into());
+        let (key, camera) = (picture.to_string(), picture.camera());
+        let mut item = match (maps, depths.get(&picture)) {
+            (None, _) => Item::without_depth(key, (root, image), camera),
+            (_, Some(path)) => Item::new(key, (root, image), (root, path.clone()), camera),
+            (_, None) => {
+                report.without_depth.add(key);
+                continue;
+            }
+        };
+        (item.entry.scene, item.entry.split) = picture.scene_and_split();
         if matrices.is_dir() {
             item.entry.source.insert("calib".into(), relative(root, &matrix));
             item.optics = Optics::Matrix(matrix);
         }
         items.push(item);
     }
+    let maps = maps.unwrap_or("image");
     finish(depth, items, report, || usage(format!("no picture in image/ has its depth in {maps}/")))
 }
 
-/// `DRIVE_KIND_NUMBER_image_0c` -> frame.
-fn selected(files: BTreeMap<String, PathBuf>, kind: &str) -> impl Iterator<Item = (Frame, PathBuf)> {
-    files.into_iter().filter_map(move |(stem, path)| {
+/// A picture of the selection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Picture {
+    /// A frame of a recording.
+    Frame(Frame),
+    /// One of a test set: its recording and its camera are kept secret.
+    Numbered(u64),
+}
+
+impl Picture {
+    /// The left one where it is secret; nothing but `--cameras` asks.
+    fn camera(&self) -> Camera {
+        match self {
+            Self::Frame(frame) => frame.camera,
+            Self::Numbered(_) => Camera::Left,
+        }
+    }
+
+    fn scene_and_split(&self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Frame(frame) => (Some(frame.drive.name().to_owned()), Some("val".into())),
+            Self::Numbered(_) => (None, Some("test".into())),
+        }
+    }
+}
+
+impl fmt::Display for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(frame) => frame.fmt(f),
+            Self::Numbered(number) => write!(f, "image/{number:010}"),
+        }
+    }
+}
+
+/// `DRIVE_KIND_NUMBER_image_0c` -> frame, `NUMBER` -> a picture of a test set.
+fn selected(files: BTreeMap<String, PathBuf>, kind: &str) -> impl Iterator<Item = (Picture, PathBuf)> {
+    let frame = move |stem: &str| {
         let (head, camera) = stem.rsplit_once("_image_")?;
         let (head, number) = head.rsplit_once('_')?;
         let drive = Drive::parse(head.strip_suffix(kind)?.strip_suffix('_')?)?;
         let camera = Camera::of_folder(&format!("image_{camera}"))?;
-        Some((Frame { drive, camera, number: Frame::parse_stem(number)? }, path))
+        Some(Picture::Frame(Frame { drive, camera, number: Frame::parse_stem(number)? }))
+    };
+    files.into_iter().filter_map(move |(stem, path)| {
+        let numbered = || Frame::parse_stem(&stem).map(Picture::Numbered);
+        Some((frame(&stem).or_else(numbered)?, path))
     })
 }
 
@@ -216,5 +265,7 @@ mod tests {
         let frames = |kind| selected([(name.to_owned(), PathBuf::new())].into(), kind).map(|(f, _)| f.to_string());
         assert_eq!(frames("groundtruth_depth").collect::<Vec<_>>(), ["2011_09_26_drive_0002_sync/image_02/0000000005"]);
         assert_eq!(frames("velodyne_raw").count(), 0);
+        let numbered = [("0000000042".to_owned(), PathBuf::new()), ("42".to_owned(), PathBuf::new())].into();
+        assert_eq!(selected(numbered, "image").map(|(p, _)| p.to_string()).collect::<Vec<_>>(), ["image/0000000042"]);
     }
 }
