@@ -81,6 +81,19 @@ pub enum TrainError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A network is kept as the best, and how good it is was lost.
+    #[error(
+        "{path} is the network after step {step}, and {log} no longer says how good it is: the next one would take its place; move it elsewhere to go on, or start over with --force",
+        path = path.display(), log = log.display()
+    )]
+    BestUnknown {
+        /// The network.
+        path: PathBuf,
+        /// Its step.
+        step: u64,
+        /// Where its evaluation was.
+        log: PathBuf,
+    },
     /// The folder of the run.
     #[error("{path}: {source}", path = path.display())]
     Io {

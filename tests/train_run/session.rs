@@ -100,6 +100,25 @@ fn what_no_loss_reaches_is_left_alone_and_depth_is_learned_without_labels() {
 }
 
 #[test]
+fn the_best_network_is_not_replaced_when_its_evaluation_was_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Arc::new(Data::open(&[rooms(dir.path(), 1)]).unwrap());
+    let settings = Settings { steps: 3, batch: 1, pictures: 0, validate_every: 1, ..Settings::default() };
+    let folder = dir.path().join("run");
+    train(&mut Trainer::new(Cpu::default(), nano(), settings).unwrap(), &data, &folder, 2).unwrap();
+    let resume = || Trainer::resume(Cpu::default(), &folder.join(LAST)).unwrap();
+    let lost = std::fs::read(folder.join(VALIDATION)).unwrap();
+    std::fs::remove_file(folder.join(VALIDATION)).unwrap();
+    let best = std::fs::read(folder.join(BEST)).unwrap();
+    let error = train(&mut resume(), &data, &folder, 0).unwrap_err();
+    assert!(matches!(error, TrainError::BestUnknown { step: 1 | 2, .. }), "{error}");
+    assert_eq!(std::fs::read(folder.join(BEST)).unwrap(), best);
+    std::fs::write(folder.join(VALIDATION), lost).unwrap();
+    train(&mut resume(), &data, &folder, 0).unwrap();
+    assert_eq!(resume().step(), 3);
+}
+
+#[test]
 fn a_loss_that_is_no_number_ends_the_run_with_its_batch_saved() {
     let dir = tempfile::tempdir().unwrap();
     let data = Arc::new(Data::open(&[rooms(dir.path(), 2)]).unwrap());

@@ -19,6 +19,7 @@ use self::files::{CHECKPOINT, NOT_FINITE};
 pub use self::history::History;
 use self::lines::Lines;
 pub use self::validation::{Validation, validation_rules};
+use super::checkpoint::Checkpoint;
 use super::data::{Batch, Data};
 use super::evaluate::{Evaluation, evaluate};
 use super::fault::TrainError;
@@ -54,6 +55,21 @@ pub enum Told<'a> {
 }
 
 impl Session<'_> {
+    /// Refuses to go on after `first` steps where a better network may be kept than any that `validations` tells of: the next one
+    /// would take its place.
+    fn best_is_known(&self, first: u64, validations: &Lines<Validation>) -> Result<(), TrainError> {
+        let path = self.folder.join(BEST);
+        if !path.exists() {
+            return Ok(());
+        }
+        let step = Checkpoint::read(&path)?.progress()?.step;
+        // What was evaluated after the last checkpoint is evaluated again.
+        if step > first || validations.all().iter().any(|validation| validation.step == step) {
+            return Ok(());
+        }
+        Err(TrainError::BestUnknown { path, step, log: self.folder.join(VALIDATION) })
+    }
+
     /// Trains to the planned number of steps, or until `stop` is set, and leaves log and checkpoints in the folder. `observe` is
     /// told of everything that happens. Returns what the last step was evaluated to, if this call did it and there are validation
     /// sets.
@@ -77,6 +93,7 @@ impl Session<'_> {
             Lines::reopen(&self.folder.join(LOG), |report: &StepReport| report.step < first)?;
         let mut validations: Lines<Validation> =
             Lines::reopen(&self.folder.join(VALIDATION), |validation: &Validation| validation.step <= first)?;
+        self.best_is_known(first, &validations)?;
         let mut events = Events::begin(self.folder, first)?;
         let mixing = Mixing::new(&settings.mix, settings.seed, &self.data)?;
         let feed = Feed {
