@@ -4,8 +4,8 @@
 #
 #   scripts/cuda-build.sh [--cuda 13] [--arch 90] [--check] [OUT]
 #
-# OUT (usual: target/cuda-dist) then holds sdtrain, the tests of operations and of the golden values, gpu-check.sh, the network in PyTorch, and the headers that are
-# compiled at run time with a script that puts them where sdtrain looks for them (install.sh). --cuda is the major version of the
+# OUT (usual: target/cuda-dist) then holds sdtrain, the tests of operations and of the golden values, gpu-check.sh, the network in
+# PyTorch, and the headers that are compiled at run time with a script that puts them where sdtrain looks for them (install.sh). --cuda is the major version of the
 # CUDA libraries on the GPU machine, --arch the compute capability without the point (80 A100, 89 RTX 40, 90 H100 and H200).
 # --check lints without linking, and passes with a line when the compiler cannot be had.
 set -euo pipefail
@@ -67,11 +67,7 @@ if [ -n "$check" ]; then
 fi
 
 # Libraries to link against that hold nothing but the names: the real ones are found on the GPU machine.
-fetch=$(cargo metadata --format-version 1 "${features[@]}" |
-    python3 -c 'import json, os, sys
-for package in json.load(sys.stdin)["packages"]:
-    if package["name"] == "cudarc":
-        print(os.path.dirname(package["manifest_path"]))')
+fetch=$(scripts/crate-folder.sh cudarc "${features[@]}")
 stub() { # library, soname, files that declare its functions
     local library=$1 soname=$2
     shift 2
@@ -88,13 +84,8 @@ cargo build --release --bin sdtrain "${features[@]}"
 rm -rf "$out"
 mkdir -p "$out"
 cp "$home/target/release/sdtrain" scripts/gpu-check.sh "$out/"
-cargo test --release --no-run --lib --test train_golden "${features[@]}" --message-format json |
-    python3 -c 'import json, shutil, sys
-for line in sys.stdin:
-    message = json.loads(line)
-    name = {"semdepth": "operations", "train_golden": "golden"}.get(message.get("target", {}).get("name"))
-    if name and message.get("executable") and message["profile"]["test"]:
-        shutil.copy(message["executable"], f"{sys.argv[1]}/{name}")' "$out"
+scripts/cuda-tests.sh "$home/bin" "${features[@]}"
+cp "$home"/bin/{operations,golden} "$out/"
 mkdir "$out/pytorch"
 cp benches/pytorch/{dss,products,step}.py "$out/pytorch/"
 cp benches/python/step_times.py "$out/"

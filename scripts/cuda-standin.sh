@@ -43,17 +43,10 @@ changed() {
 }
 done_with() { mv "$home/$1.next" "$home/$1.last"; }
 
-cudarc() {
-    cargo metadata --format-version 1 "${manifest[@]}" "${features[@]}" --filter-platform "$(rustc -vV | sed -n "s/host: //p")" | python3 -c 'import json, os, sys
-for package in json.load(sys.stdin)["packages"]:
-    if package["name"] == "cudarc":
-        print(os.path.dirname(package["manifest_path"]))'
-}
-
 # All four libraries in one, which programs load by its path.
 library() {
     local declared
-    declared=$(cudarc)/src
+    declared=$("$root/scripts/crate-folder.sh" cudarc "${features[@]}")/src
     {
         echo '#include "missing.h"'
         cat "$declared"/{driver,nvrtc,cublas,cublaslt}/sys.rs | grep -oE '\bpub fn [A-Za-z0-9_]+ *\(' |
@@ -86,16 +79,7 @@ if [ -n "$check" ]; then
     exec "$target/debug/sdtrain" doctor --device cuda:0
 fi
 cargo build --quiet --release --bin sdtrain "${manifest[@]}" "${features[@]}" >&2
-cargo test --quiet --release --no-run --lib --test train_golden "${manifest[@]}" "${features[@]}" --message-format json |
-    python3 -c 'import json, os, sys
-for line in sys.stdin:
-    message = json.loads(line)
-    name = {"semdepth": "operations", "train_golden": "golden"}.get(message.get("target", {}).get("name"))
-    if name and message.get("executable") and message["profile"]["test"]:
-        link = os.path.join(sys.argv[1], name)
-        if os.path.lexists(link):
-            os.remove(link)
-        os.symlink(message["executable"], link)' "$bin"
+"$root/scripts/cuda-tests.sh" "$bin" --quiet "${features[@]}"
 ln -sf "$target/release/sdtrain" "$bin/sdtrain"
 ln -sf "$root/scripts/gpu-check.sh" "$bin/gpu-check.sh"
 ln -sfn "$root/benches/pytorch" "$bin/pytorch"

@@ -1,7 +1,8 @@
 //! The rows of numbers an optimiser keeps beside parameters, gradients and moments, and the step of AdamW over them.
 //!
 //! On the processor a row is a plain vector, which threads change in place. Elsewhere it stays where it is, and dfdx's own kernel of
-//! Adam takes a step, or one of ours: a step then brings nothing to the host but the lengths of the gradients, and waits for the device only for those.
+//! Adam takes a step, or one of ours: a step then brings nothing to the host but the lengths of the gradients, and waits for the
+//! device only for those.
 
 use std::fmt::Debug;
 

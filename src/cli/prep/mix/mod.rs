@@ -166,8 +166,9 @@ impl Args {
             (self.draw.same_scene_type, "--same-scene-type"),
             (self.draw.other_scene, "--other-scene"),
         ];
-        let of_pairs = pairs.iter().find(|(given, _)| *given && !methods.iter().any(|method| method.needs_partner()));
-        if let Some((_, option)) = of_pairs {
+        if let Some((_, option)) = pairs.iter().find(|(given, _)| *given)
+            && !methods.iter().any(|method| method.needs_partner())
+        {
             return Err(Usage(format!("{option} is about partners, and no method that was named has any")).into());
         }
         let datasets: Vec<&str> = sets.iter().map(|set| set.spec().dataset.as_str()).collect();

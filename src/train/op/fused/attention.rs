@@ -27,25 +27,20 @@ struct Kind<E> {
     kind: usize,
 }
 
-impl<E> Kind<E> {
+impl<E: Copy> Kind<E> {
     /// All of a map.
     fn all(map: At<E>) -> Self {
         Self { map, kinds: 1, kind: 0 }
     }
 
     /// Query, key and value of one map.
-    fn packed(map: At<E>) -> [Self; 3]
-    where
-        E: Copy,
-    {
+    fn packed(map: At<E>) -> [Self; 3] {
         [0, 1, 2].map(|kind| Self { map, kinds: 3, kind })
     }
 }
 
 /// An attention of given size.
-#[derive(Clone)]
 struct Attention {
-    device: Cuda,
     gpu: Gpu,
     cells: Tensor<(usize,), usize, Cuda>,
     samples: usize,
@@ -65,12 +60,10 @@ impl Attention {
         table: &BiasTable<E, Cuda>,
         cut: &Cut,
     ) -> Self {
-        let device = x.device().clone();
         let (heads, rows, columns) = *table.shape();
-        let cells = constant(&device, Cells(cut.geometry()), (cut.cells.len(),), || cut.cells.clone());
+        let cells = constant(x.device(), Cells(cut.geometry()), (cut.cells.len(),), || cut.cells.clone());
         Self {
             gpu: Gpu::of(x),
-            device,
             cells,
             samples,
             heads,
@@ -124,10 +117,7 @@ impl Attention {
     }
 
     /// Adds the mixed values to `y` and returns the weights `[query, key]` of every window.
-    fn forward<E: Real>(&self, maps: [Kind<E>; 3], table: At<E>, y: At<E>) -> Room<E>
-    where
-        Cuda: Device<E>,
-    {
+    fn forward<E: Real>(&self, maps: [Kind<E>; 3], table: At<E>, y: At<E>) -> Room<E> {
         let (l, width, size) = (self.tokens, self.width, self.size());
         let [q, k, v] = maps.map(|map| self.take(map));
         let weights = self.gpu.room(self.batch() * l * l);
@@ -187,7 +177,7 @@ where
         let shape @ (b, c, h, w) = *maps[0].shape();
         let [q, k, v] = maps.map(|map| flat(tape, map));
         let attention = Attention::new(&q, (b, c, h * w), table, cut);
-        let (table, y) = (flat(tape, table), attention.device.zeros_like(&shape));
+        let (table, y) = (flat(tape, table), q.device().zeros_like(&shape));
         let maps = [q.clone(), k.clone(), v.clone()];
         let weights = attention.forward(maps.each_ref().map(|x| Kind::all(At::of(x))), At::of(&table), At::of(&y));
         record(tape, [&q, &k, &v, &table], &y, move |_, dy, [dq, dk, dv, dtable]| {
@@ -207,7 +197,7 @@ where
         let c = wide / 3;
         let qkv = flat(tape, qkv);
         let attention = Attention::new(&qkv, (b, c, h * w), table, cut);
-        let (table, y) = (flat(tape, table), attention.device.zeros_like(&(b, c, h, w)));
+        let (table, y) = (flat(tape, table), qkv.device().zeros_like(&(b, c, h, w)));
         let weights = attention.forward(Kind::packed(At::of(&qkv)), At::of(&table), At::of(&y));
         let map = qkv.clone();
         record(tape, [&qkv, &table], &y, move |_, dy, [dqkv, dtable]| {

@@ -6,7 +6,7 @@ use dfdx::tensor_ops::Device;
 
 use super::super::loss::LossKernel;
 use super::super::record::flat;
-use super::super::{Map, Number, Vector};
+use super::super::{Map, Number};
 use super::gpu::{At, Gpu, Grid, Real, THREADS, int};
 use super::record::record;
 use crate::sample::IGNORE;
@@ -23,19 +23,17 @@ where
         let count = labels.iter().filter(|label| **label != IGNORE).count();
         let share = E::of(1.0 / count.max(1) as f64);
         let labels: Tensor<(usize,), u8, Self> = device.tensor_from_vec(labels.to_vec(), (pixels,));
-        let totals: Vector<E, Self> = device.zeros_like(&(pixels,));
         let y: Number<E, Self> = device.zeros_like(&());
-        let (sizes, none) = ((int(pixels), int(classes), plane), i32::from(IGNORE));
+        let (n, kinds, none) = (int(pixels), int(classes), i32::from(IGNORE));
         let gpu = Gpu::of(&logits);
-        let parts = gpu.room::<E>(pixels.div_ceil(THREADS));
-        let results = (At::of(&totals), parts.at());
-        let parameters = (At::of(&logits), At::of(&labels), results.0, results.1, sizes.0, sizes.1, sizes.2, none);
+        let (totals, parts) = (gpu.room::<E>(pixels), gpu.room::<E>(pixels.div_ceil(THREADS)));
+        let parameters = (At::of(&logits), At::of(&labels), totals.at(), parts.at(), n, kinds, plane, none);
         gpu.launch::<E, _>("entropy", Grid::over(pixels), parameters);
         gpu.launch::<E, _>("sum_all", Grid::blocks(1), (parts.at(), At::of(&y), int(parts.at().len()), share));
         let values = logits.clone();
         record(tape, [&logits], &y, move |gpu, dy, [dx]| {
-            let (x, labels, totals) = (At::of(&values), At::of(&labels), At::of(&totals));
-            let parameters = (x, labels, totals, dy, dx, sizes.0, sizes.1, sizes.2, none, share);
+            let (x, labels, totals) = (At::of(&values), At::of(&labels), totals.at());
+            let parameters = (x, labels, totals, dy, dx, n, kinds, plane, none, share);
             gpu.launch::<E, _>("entropy_back", Grid::over(pixels), parameters);
         });
         y

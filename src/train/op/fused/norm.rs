@@ -31,22 +31,20 @@ where
         let (pixels, plane) = (b * h * w, h * w);
         let y = x.device().zeros_like(x.shape());
         let (x, weight) = (flat(tape, x), flat(tape, weight));
-        let moments: Vector<E, Self> = x.device().zeros_like(&(2 * pixels,));
-        let halves = move |of: At<E>| (of.part(0, pixels), of.part(pixels, pixels));
-        let (means, scales) = halves(At::of(&moments));
-        let sizes = (int(pixels), int(c), int(plane));
-        let (affine, results) = ((At::of(&weight), At::of(bias)), (At::of(&y), means, scales));
-        let parameters =
-            (At::of(&x), affine.0, affine.1, results.0, results.1, results.2, sizes.0, sizes.1, sizes.2, E::of(eps));
+        let gpu = Gpu::of(&x);
+        let [means, scales] = [(); 2].map(|()| gpu.room::<E>(pixels));
+        let (n, channels, cells) = (int(pixels), int(c), int(plane));
+        let (factors, shifts, to) = (At::of(&weight), At::of(bias), At::of(&y));
+        let parameters = (At::of(&x), factors, shifts, to, means.at(), scales.at(), n, channels, cells, E::of(eps));
         let blocks = Grid::blocks(pixels.div_ceil(PIXELS));
-        Gpu::of(&x).launch::<E, _>("layer_norm", blocks, parameters);
-        let (values, factors) = (x.clone(), weight.clone());
+        gpu.launch::<E, _>("layer_norm", blocks, parameters);
+        let (values, weights) = (x.clone(), weight.clone());
         record(tape, [&x, &weight, bias], &y, move |gpu, dy, [dx, dw, db]| {
-            let (x, (means, scales)) = (At::of(&values), halves(At::of(&moments)));
-            let parameters = (x, At::of(&factors), means, scales, dy, dx, sizes.0, sizes.1, sizes.2);
+            let (x, means, scales) = (At::of(&values), means.at(), scales.at());
+            let parameters = (x, At::of(&weights), means, scales, dy, dx, n, channels, cells);
             gpu.launch::<E, _>("layer_norm_of_map", blocks, parameters);
             let parts = pixels.div_ceil(1 << 13).clamp(1, 64);
-            let parameters = (x, means, scales, dy, dw, db, sizes.0, sizes.1, sizes.2);
+            let parameters = (x, means, scales, dy, dw, db, n, channels, cells);
             gpu.launch::<E, _>("layer_norm_of_affine", Grid::parts(c, parts), parameters);
         });
         y
@@ -93,7 +91,7 @@ where
     let (x, weight, bias) = (flat(tape, x), affine.weight.clone(), affine.bias.clone());
     assert_eq!((c, c), (weight.shape().0, bias.shape().0), "one scale and shift for each of {c} channels");
     let kind = match affine.activation {
-        function @ (Function::Identity | Function::Gelu) => curve::<E>(function).0 as usize,
+        function @ (Function::Identity | Function::Gelu) => curve::<E>(function).0,
         other => unreachable!("no batch normalisation is followed by {other:?}"),
     };
     let batch = Numbers::of([usize::from(given), b, c, h * w, kind]);

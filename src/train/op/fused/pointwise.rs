@@ -13,7 +13,7 @@ use super::gpu::{At, Gpu, Grid, Real, int};
 use super::record::record;
 
 /// `Curve` of common.cu: the number of a function and its bounds.
-pub(super) fn curve<E: Real>(function: Function) -> (i32, E, E) {
+pub(super) fn curve<E: Real>(function: Function) -> (usize, E, E) {
     let number = match function {
         Function::Identity => 0,
         Function::Gelu => 1,
@@ -35,7 +35,8 @@ where
         let y = x.device().zeros_like(x.shape());
         let x = flat(tape, x);
         let n = x.shape().0;
-        let (kind, bottom, top) = curve::<E>(function);
+        let (number, bottom, top) = curve::<E>(function);
+        let kind = int(number);
         let parameters = (At::of(&x), At::of(&y), int(n), kind, bottom, top);
         Gpu::of(&x).launch::<E, _>("map_values", Grid::over(n), parameters);
         let values = x.clone();
