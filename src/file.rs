@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use bytemuck::{cast_slice, cast_slice_mut};
+use walkdir::WalkDir;
 
 /// Reads a whole file of at most `limit` bytes.
 ///
@@ -45,20 +46,40 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// The system's; nothing is left behind.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_through(path.parent().unwrap_or(Path::new(".")), path, bytes)
+    write_through(folder_of(path), path, bytes)
 }
 
-/// Ends the name of an unfinished file. Drawn at random: parts may run in one process, or on machines whose process
-/// numbers coincide.
-pub(crate) fn partial_suffix() -> String {
-    format!("{:016x}.partial", RandomState::new().build_hasher().finish())
+/// The name that a file or folder has in `scratch` until it is whole. Its end is drawn at random: parts may run in one
+/// process, or on machines whose process numbers coincide.
+pub(crate) fn unfinished(scratch: &Path, path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    scratch.join(format!("{name}.{:016x}.partial", RandomState::new().build_hasher().finish()))
 }
 
-/// The name of a folder until it is whole: beside `folder`, also when that is written with a slash at its end.
-pub(crate) fn partial_folder(folder: &Path) -> PathBuf {
-    let mut partial = folder.components().collect::<PathBuf>().into_os_string();
-    partial.push(format!(".{}", partial_suffix()));
-    partial.into()
+/// Where `path` lies, also when it is written with a slash at its end.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// Makes a folder that appears under its name only when whole: `fill` makes it beside there, then its files are brought to
+/// the disk, and then it is renamed.
+///
+/// # Errors
+/// Those of `fill`, and of the system as `io` says them; nothing is left behind.
+pub(crate) fn write_folder<T, E>(
+    folder: &Path,
+    io: impl FnOnce(io::Error) -> E,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    let partial = unfinished(folder_of(folder), folder);
+    let result = fill(&partial).and_then(|filled| {
+        sync_files(&partial).and_then(|()| fs::rename(&partial, folder)).map_err(io)?;
+        Ok(filled)
+    });
+    if result.is_err() {
+        let _ = fs::remove_dir_all(&partial);
+    }
+    result
 }
 
 /// As [`write_atomically`], but the unfinished file lies in `scratch`, on the same file system.
@@ -78,8 +99,7 @@ fn write_then(
     bytes: &[u8],
     finish: impl FnOnce(&File) -> io::Result<()>,
 ) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let partial = scratch.join(format!("{name}.{}", partial_suffix()));
+    let partial = unfinished(scratch, path);
     let result = File::create(&partial)
         .and_then(|mut f| f.write_all(bytes).and_then(|()| finish(&f)))
         .and_then(|()| fs::rename(&partial, path));
@@ -151,6 +171,17 @@ pub(crate) fn sync<'f>(files: impl IntoIterator<Item = &'f File>) -> io::Result<
     })
 }
 
+/// Brings every file below `folder` to the disk.
+fn sync_files(folder: &Path) -> io::Result<()> {
+    const AT_ONCE: usize = 32;
+    let entries = WalkDir::new(folder).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let files: Vec<_> = entries.iter().filter(|entry| entry.file_type().is_file()).collect();
+    files.chunks(AT_ONCE).try_for_each(|group| {
+        let open = group.iter().map(|entry| File::open(entry.path())).collect::<io::Result<Vec<_>>>()?;
+        sync(&open)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,12 +223,33 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_folder_lies_beside_the_finished_one() {
-        for folder in ["out/tars", "out/tars/", "./out/tars//"] {
-            let partial = partial_folder(Path::new(folder));
-            assert!(partial.parent().is_some_and(|parent| parent.ends_with("out")), "{folder}: {}", partial.display());
-            assert!(partial.file_name().is_some_and(|name| name.to_string_lossy().starts_with("tars.")), "{folder}");
-        }
+    fn a_folder_appears_when_it_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let listed = || fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
+        let make = |name: &str, result: io::Result<u8>| {
+            let before = listed();
+            let folder = format!("{}/{name}", dir.path().display());
+            write_folder(
+                Path::new(&folder),
+                |e| e,
+                |partial| {
+                    assert_eq!(partial.parent(), Some(dir.path()));
+                    assert!(partial.file_name() != Some("tars".as_ref()));
+                    fs::create_dir_all(partial.join("a/b"))?;
+                    (0..70).try_for_each(|i| fs::write(partial.join(format!("a/b/{i}")), b"1"))?;
+                    assert_eq!(listed().len(), before.len() + 1);
+                    result
+                },
+            )
+        };
+        assert!(make("tars", Err(io::Error::other("no"))).is_err());
+        assert!(listed().is_empty());
+        assert_eq!(make("tars/", Ok(7)).unwrap(), 7);
+        assert_eq!(listed(), ["tars"]);
+        assert_eq!(fs::read_dir(dir.path().join("tars/a/b")).unwrap().count(), 70);
+        // What is there already is neither replaced nor mixed with.
+        assert!(make("tars", Ok(7)).is_err());
+        assert_eq!(listed(), ["tars"]);
     }
 
     #[cfg(unix)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::file::partial_folder;
+use crate::file::write_folder;
 use crate::label::Remap;
 use crate::run::in_order;
 use crate::sample::Fault;
@@ -78,15 +78,9 @@ pub fn remap_folder(
     if let Some(twice) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
         return usage(format!("{}: two maps would become {:?}; take one away", from.display(), twice[0]));
     }
-    let partial = partial_folder(to);
-    let result = write_all(from, &partial, &maps, container, remap, threads).and_then(|done| {
-        fs::rename(&partial, to).map_err(|source| RemapFolderError::Io { path: to.to_owned(), source })?;
-        Ok(RemappedFolder { n_others: files.len() - maps.len(), ..done })
-    });
-    if result.is_err() {
-        let _ = fs::remove_dir_all(&partial);
-    }
-    result
+    let io = |source| RemapFolderError::Io { path: to.to_owned(), source };
+    let done = write_folder(to, io, |partial| write_all(from, partial, &maps, container, remap, threads))?;
+    Ok(RemappedFolder { n_others: files.len() - maps.len(), ..done })
 }
 
 fn write_all(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::partial_suffix;
+use crate::file::unfinished;
 
 /// How many shard files a derived set has in common with its parent, and how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +51,7 @@ impl Sharer {
     /// # Errors
     /// The system's; nothing is left behind.
     pub fn share(&self, from: &Path, to: &Path, scratch: &Path) -> io::Result<SharedFiles> {
-        let name = to.file_name().unwrap_or_default().to_string_lossy();
-        let partial = scratch.join(format!("{name}.{}", partial_suffix()));
+        let partial = unfinished(scratch, to);
         let shared = self.begin(from, &partial);
         let result = shared.and_then(|shared| fs::rename(&partial, to).map(|()| shared));
         // Also after a rename: one of two names of the same file onto the other does nothing.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::array::Array;
 use super::container::Index;
-use crate::file::{partial_suffix, sync};
+use crate::file::{sync, unfinished};
 
 /// Writes the files of one shard of every array, row by row, under temporary names; they get their own names when
 /// all are whole and on the disk.
@@ -37,7 +37,7 @@ impl ShardWriter {
         let mut writer = Self { parts: Vec::new(), scratch: scratch.to_owned(), samples_per_shard };
         for array in arrays {
             let target = root.join(array.shard_path(shard));
-            let temporary = scratch.join(format!("{}-{shard}.{}", array.field, partial_suffix()));
+            let temporary = unfinished(scratch, Path::new(&format!("{}-{shard}", array.field)));
             let folder = target.parent().unwrap_or(root);
             fs::create_dir_all(folder).map_err(|e| (folder.to_owned(), e))?;
             let file = File::create(&temporary).map_err(|e| (temporary.clone(), e))?;

@@ -22,7 +22,7 @@ use self::name::{flat_name, nested_name};
 use super::array::{DepthEncoding, Field};
 use super::record::Record;
 use super::set::{Set, SetError};
-use crate::file::partial_folder;
+use crate::file::write_folder;
 use crate::sample::{Depth, Sample};
 
 pub use self::field::{depth_npy, depth_png, indexed_png, label_png};
@@ -118,15 +118,9 @@ pub fn export(
     if folder.symlink_metadata().is_ok() {
         return Err(ExportError::Occupied(folder.to_owned()));
     }
-    let partial = partial_folder(folder);
-    let result = write_all(set, &partial, options, &progress).and_then(|exported| {
-        fs::rename(&partial, folder).map_err(|source| ExportError::Io { path: folder.to_owned(), source })?;
-        Ok(Exported { folder: folder.to_owned(), ..exported })
-    });
-    if result.is_err() {
-        let _ = fs::remove_dir_all(&partial);
-    }
-    result
+    let io = |source| ExportError::Io { path: folder.to_owned(), source };
+    let exported = write_folder(folder, io, |partial| write_all(set, partial, options, &progress))?;
+    Ok(Exported { folder: folder.to_owned(), ..exported })
 }
 
 fn write_all(

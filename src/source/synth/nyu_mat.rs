@@ -10,8 +10,9 @@ use ndarray::{Array2, Array3, ArrayView2};
 use rayon::prelude::*;
 
 use super::render::Frame;
-use super::write::{WriteError, make_room, unfinished, write_whole};
+use super::write::{WriteError, make_room, write_whole};
 use super::{Kind, Synth, sensor, splits};
+use crate::file::{folder_of, unfinished};
 use crate::label::{LabelSpace, Remap, ade20k, nyu};
 use crate::sample::Size;
 use crate::source::Source;
@@ -36,7 +37,7 @@ pub fn write_nyu_mat(
         return Err(WriteError::Usage("the NYU layout holds rooms: use `sdprep synth indoor --as nyu-mat`".into()));
     }
     make_room(mat)?;
-    let part = unfinished(mat);
+    let part = unfinished(folder_of(mat), mat);
     let written = write_hdf5(synth, &part, done)
         .and_then(|()| write_user_block(&part))
         .and_then(|()| fs::rename(&part, mat).map_err(WriteError::io(mat)));

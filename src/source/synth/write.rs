@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::file::{self, folder_of};
+
 /// Why scenes could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -40,26 +42,14 @@ impl WriteError {
     }
 }
 
-/// The name a file has until it is complete, in the folder of `path`.
-pub(super) fn unfinished(path: &Path) -> PathBuf {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    path.with_file_name(format!(".{name}.part"))
-}
-
 /// Creates the folder a file goes to.
 pub(super) fn make_room(path: &Path) -> Result<(), WriteError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(WriteError::io(folder))
 }
 
 /// Writes a file whole: beside its place first, then renamed.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     make_room(path)?;
-    let part = unfinished(path);
-    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
-    written.map_err(|source| {
-        // What is left of it is of no use; that it cannot be removed either is no news.
-        let _ = fs::remove_file(&part);
-        WriteError::Io { path: path.to_owned(), source }
-    })
+    file::write_whole(folder_of(path), path, bytes).map_err(WriteError::io(path))
 }
