@@ -78,45 +78,56 @@ pub fn cuda(number: usize) -> Result<Cuda, DeviceError> {
     Ok(device)
 }
 
-/// A GPU without room for what was asked of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the memory of the GPU is full; take a smaller --batch (with --accumulate a step still sees as many samples), \
-     a smaller --size or a smaller --model"
-)]
-pub struct OutOfMemory;
+/// What a GPU cannot do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GpuLimit {
+    /// It has no room for what was asked of it.
+    #[error(
+        "the memory of the GPU is full; take a smaller --batch (with --accumulate a step still sees as many samples), \
+         a smaller --size or a smaller --model"
+    )]
+    Memory,
+    /// A map has more values than an operation counts.
+    #[error("{0}")]
+    Values(String),
+}
 
-/// Runs `f`. Where it runs out of a GPU's memory dfdx panics; here that becomes an error. Other panics go on.
+/// Ends up in [`GpuLimit::Values`].
+pub(crate) const TOO_MANY: &str = "too many for one operation on a GPU";
+
+/// Runs `f`. Where it comes to the limits of a GPU dfdx and operations panic; here that becomes an error. Other panics go on.
 ///
 /// # Errors
 ///
-/// No more memory on the GPU. What `f` was working on is lost.
-pub fn within_memory<R>(f: impl FnOnce() -> R) -> Result<R, OutOfMemory> {
-    silence_out_of_memory();
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(|panic| {
-        if !message(panic.as_ref()).is_some_and(is_out_of_memory) {
-            std::panic::resume_unwind(panic);
-        }
-        OutOfMemory
-    })
+/// No more memory on the GPU, or too large a map. What `f` was working on is lost.
+pub fn within_limits<R>(f: impl FnOnce() -> R) -> Result<R, GpuLimit> {
+    silence_limits();
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f))
+        .map_err(|panic| message(panic.as_ref()).and_then(limit).unwrap_or_else(|| std::panic::resume_unwind(panic)))
 }
 
-/// Keeps the panics that [`within_memory`] turns into errors from being printed.
-fn silence_out_of_memory() {
+/// Keeps the panics that [`within_limits`] turns into errors from being printed.
+fn silence_limits() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if !message(info.payload()).is_some_and(is_out_of_memory) {
+            if message(info.payload()).and_then(limit).is_none() {
                 before(info);
             }
         }));
     });
 }
 
-/// Whether it is of the driver's or the matrix library's word for it.
-fn is_out_of_memory(text: &str) -> bool {
-    text.contains("CUDA_ERROR_OUT_OF_MEMORY") || text.contains("CUBLAS_STATUS_ALLOC_FAILED")
+/// The limit that a panic tells of: the driver's or the matrix library's word for a full memory, or ours for too large a map.
+fn limit(text: &str) -> Option<GpuLimit> {
+    match text {
+        text if ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED"].iter().any(|word| text.contains(word)) => {
+            Some(GpuLimit::Memory)
+        }
+        text if text.contains(TOO_MANY) => Some(GpuLimit::Values(text.to_owned())),
+        _ => None,
+    }
 }
 
 /// Evaluates an expression, a `Result`, with a device bound to a name, whatever its type: the one that a [`DeviceName`] means.
@@ -144,13 +155,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_lack_of_memory_becomes_an_error() {
-        assert_eq!(within_memory(|| 3), Ok(3));
+    fn only_the_limits_of_a_gpu_become_errors() {
+        assert_eq!(within_limits(|| 3), Ok(3));
         // The word of the driver, as dfdx's panics hold it, and as a plain text.
         let full = "called `Result::unwrap()` on an `Err` value: Driver(DriverError(CUDA_ERROR_OUT_OF_MEMORY, ...))";
-        assert_eq!(within_memory(|| panic!("{full}")), Err::<(), _>(OutOfMemory));
-        assert_eq!(within_memory(|| panic!("CUDA_ERROR_OUT_OF_MEMORY")), Err::<(), _>(OutOfMemory));
-        let other = std::panic::catch_unwind(|| within_memory(|| panic!("another")));
+        assert_eq!(within_limits(|| panic!("{full}")), Err::<(), _>(GpuLimit::Memory));
+        assert_eq!(within_limits(|| panic!("CUDA_ERROR_OUT_OF_MEMORY")), Err::<(), _>(GpuLimit::Memory));
+        let large = format!("3 values are {TOO_MANY}");
+        assert_eq!(within_limits(|| panic!("{large}")).map_err(|e| e.to_string()), Err::<(), _>(large.clone()));
+        let other = std::panic::catch_unwind(|| within_limits(|| panic!("another")));
         assert_eq!(message(other.unwrap_err().as_ref()), Some("another"));
     }
 

@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
 use super::Common;
 use super::exit::Exit;
 use super::output::Output;
-use crate::train::device::within_memory;
+use crate::train::device::within_limits;
 
 /// Trains depth + semantics networks on prepared sets, and evaluates them.
 #[derive(Debug, Parser)]
@@ -64,7 +64,7 @@ pub fn sdtrain() -> ExitCode {
     super::run(
         "sdtrain",
         |arguments: &Sdtrain| arguments.common,
-        |arguments, output| within_memory(|| dispatch(arguments, output))?,
+        |arguments, output| within_limits(|| dispatch(arguments, output))?,
     )
 }
 

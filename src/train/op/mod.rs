@@ -85,6 +85,9 @@ pub trait Backend<E: Scalar>:
 {
     /// Where an optimiser keeps what belongs to a parameter.
     type Row: Row<Number = E, Device = Self>;
+
+    /// Gives back the memory that waits for more tensors of the same sizes: for when other sizes come.
+    fn give_back_idle(&self) {}
 }
 
 impl<E: Scalar> Backend<E> for Cpu
@@ -128,5 +131,12 @@ mod cuda {
         Self: Device<E>,
     {
         type Row = Held<E, Self>;
+
+        fn give_back_idle(&self) {
+            #[cfg(feature = "fused")]
+            fused::give_back_idle(self);
+            #[cfg(not(feature = "fused"))]
+            dfdx::tensor::Cache::empty_cache(self);
+        }
     }
 }

@@ -208,7 +208,7 @@ impl<E: Scalar, D: Device<E>> Held<E, D> {
 }
 
 /// The result of what fails only on a GPU that is full or gone.
-#[expect(clippy::panic, reason = "dfdx's operations panic then as well; train::device::within_memory sees to both")]
+#[expect(clippy::panic, reason = "dfdx's operations panic then as well; train::device::within_limits sees to both")]
 pub(super) fn done<T, Error: Debug>(result: Result<T, Error>) -> T {
     match result {
         Ok(value) => value,

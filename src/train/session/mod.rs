@@ -123,6 +123,8 @@ impl Session<'_> {
             log.add(report)?;
             let (step, is_last) = (trainer.step(), trainer.step() == settings.steps);
             if step.is_multiple_of(settings.validate_every.max(1)) || is_last {
+                // Single pictures need memory of other sizes than batches, before and after.
+                trainer.network().device().give_back_idle();
                 if let Some(data) = self.validation {
                     let rules = validation_rules(trainer.network().config(), &settings)?;
                     let found = evaluate(trainer.network(), data.sets(), &rules, |_| ())?;
@@ -141,6 +143,7 @@ impl Session<'_> {
                     let shown = self.validation.unwrap_or(&self.data);
                     pictures::sheet(self.folder, trainer, shown, settings.pictures)?;
                 }
+                trainer.network().device().give_back_idle();
             }
             if step.is_multiple_of(settings.checkpoint_every.max(1)) || is_last {
                 self.save(trainer, settings.keep)?;

@@ -1,7 +1,7 @@
 //! Attention within windows: products of cuBLAS, and kernels for what lies between them.
 
 use dfdx::shapes::HasShape;
-use dfdx::tensor::{Cuda, Tape, Tensor, ZerosTensor};
+use dfdx::tensor::{Cuda, Tape, Tensor};
 use dfdx::tensor_ops::Device;
 
 use super::super::attention::{AttentionKernel, BiasTable};
@@ -9,7 +9,8 @@ use super::super::constant::constant;
 use super::super::partition::{Cut, Partition};
 use super::super::record::flat;
 use super::super::{Map, Vector};
-use super::gpu::{At, Factor, Gpu, Grid, Numbers, Real, Room, int};
+use super::gpu::{At, Factor, Gpu, Numbers, Real, Room, zeros};
+use super::grid::{Grid, int};
 use super::record::record;
 
 /// Blocks that share the values of a window.
@@ -177,7 +178,7 @@ where
         let shape @ (b, c, h, w) = *maps[0].shape();
         let [q, k, v] = maps.map(|map| flat(tape, map));
         let attention = Attention::new(&q, (b, c, h * w), table, cut);
-        let (table, y) = (flat(tape, table), q.device().zeros_like(&shape));
+        let (table, y) = (flat(tape, table), zeros(q.device(), &shape));
         let maps = [q.clone(), k.clone(), v.clone()];
         let weights = attention.forward(maps.each_ref().map(|x| Kind::all(At::of(x))), At::of(&table), At::of(&y));
         record(tape, [&q, &k, &v, &table], &y, move |_, dy, [dq, dk, dv, dtable]| {
@@ -197,7 +198,7 @@ where
         let c = wide / 3;
         let qkv = flat(tape, qkv);
         let attention = Attention::new(&qkv, (b, c, h * w), table, cut);
-        let (table, y) = (flat(tape, table), qkv.device().zeros_like(&(b, c, h, w)));
+        let (table, y) = (flat(tape, table), zeros(qkv.device(), &(b, c, h, w)));
         let weights = attention.forward(Kind::packed(At::of(&qkv)), At::of(&table), At::of(&y));
         let map = qkv.clone();
         record(tape, [&qkv, &table], &y, move |_, dy, [dqkv, dtable]| {

@@ -1,7 +1,7 @@
 //! Convolutions. The windows of a map are laid out as columns for some samples at a time, in the backward pass once more.
 
 use dfdx::shapes::HasShape;
-use dfdx::tensor::{Cuda, Tape, ZerosTensor};
+use dfdx::tensor::{Cuda, Tape};
 use dfdx::tensor_ops::Device;
 
 use super::super::conv::{ConvKernel, Size};
@@ -9,7 +9,8 @@ use super::super::depthwise::DepthwiseKernel;
 use super::super::padding::Windows;
 use super::super::record::flat;
 use super::super::{Map, Vector};
-use super::gpu::{At, Factor, Gpu, Grid, Numbers, Real, Room, THREADS, int};
+use super::gpu::{At, Factor, Gpu, Numbers, Real, Room, zeros};
+use super::grid::{Grid, THREADS, int};
 use super::record::record;
 
 /// Values of the columns that are laid out at a time, unless one sample has more.
@@ -134,7 +135,7 @@ where
         let ((b, c, _, _), (o, ..)) = (*x.shape(), *weight.shape());
         let of = Batch { samples: b, size: Size { c, o, windows } };
         let (x, weight) = (flat(tape, x), flat(tape, weight));
-        let y = x.device().zeros_like(&(b, o, windows.output.0, windows.output.1));
+        let y = zeros(x.device(), &(b, o, windows.output.0, windows.output.1));
         of.forward(&Gpu::of(&x), At::of(&x), At::of(&weight), bias.map(At::of), At::of(&y));
         let (map, weights) = (x.clone(), weight.clone());
         let back = move |gpu: &Gpu, dy, dx, dw| of.backward(gpu, At::of(&map), At::of(&weights), dy, (dx, dw));
@@ -163,7 +164,7 @@ where
     ) -> Map<E, Self> {
         let (b, c, _, _) = *x.shape();
         let (x, weight) = (flat(tape, x), flat(tape, weight));
-        let y = x.device().zeros_like(&(b, c, windows.output.0, windows.output.1));
+        let y = zeros(x.device(), &(b, c, windows.output.0, windows.output.1));
         let (n, by) = (b * c * windows.cells(), numbers(&windows));
         let parameters = (At::of(&x), At::of(&weight), At::of(&y), int(n), int(c), by);
         Gpu::of(&x).launch::<E, _>("depthwise", Grid::over(n), parameters);

@@ -14,14 +14,15 @@ use std::sync::Arc;
 use cudarc::cublas::sys::cublasOperation_t;
 use cudarc::cublas::{CudaBlas, Gemm, GemmConfig, StridedBatchedConfig};
 use cudarc::driver::sys::CUdeviceptr;
-use cudarc::driver::{
-    CudaDevice, CudaSlice, DevicePtr, DevicePtrMut, DeviceRepr, DeviceSlice, LaunchAsync, LaunchConfig,
-};
+use cudarc::driver::{CudaDevice, CudaSlice, DevicePtr, DevicePtrMut, DeviceRepr, DeviceSlice, LaunchAsync};
+use cudarc::nvrtc::{CompileOptions, compile_ptx_with_opts};
 use dfdx::shapes::{HasShape, Shape, Unit};
-use dfdx::tensor::{Cuda, Storage, Tensor, Tensorlike};
+use dfdx::tensor::{Cache, Cuda, Storage, Synchronize, Tensor, Tensorlike, ZerosTensor};
+use dfdx::tensor_ops::Device;
 
 use super::super::Scalar;
 use super::super::row::done;
+use super::grid::{Grid, int};
 
 /// A number type that kernels are compiled for.
 pub trait Real: Scalar + DeviceRepr {
@@ -138,47 +139,8 @@ impl<const N: usize> Numbers<N> {
     }
 }
 
-/// A size as kernels take it.
-pub(super) fn int(number: usize) -> i32 {
-    let found = i32::try_from(number);
-    assert!(found.is_ok(), "{number} values are too many for one operation on a GPU; take a smaller --batch or --size");
-    found.unwrap_or_default()
-}
-
-/// Threads of a block: `THREADS` and `MOST` of common.cu.
-pub(super) const THREADS: usize = 256;
-pub(super) const MOST: usize = 1024;
-
-/// The blocks of a launch: columns, rows, and threads in each.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Grid(usize, usize, usize);
-
-impl Grid {
-    /// A thread for each of `n` values.
-    pub(super) fn over(n: usize) -> Self {
-        Self(n.div_ceil(THREADS), 1, THREADS)
-    }
-
-    /// So many blocks.
-    pub(super) fn blocks(n: usize) -> Self {
-        Self(n, 1, THREADS)
-    }
-
-    /// So many blocks, each with a thread for some of `values`.
-    pub(super) fn rows(n: usize, values: usize) -> Self {
-        Self(n, 1, values.div_ceil(4).next_power_of_two().clamp(32, THREADS))
-    }
-
-    /// So many blocks of as many threads as there can be.
-    pub(super) fn large_blocks(n: usize) -> Self {
-        Self(n, 1, MOST)
-    }
-
-    /// So many blocks, and each of them so many times.
-    pub(super) fn parts(n: usize, parts: usize) -> Self {
-        Self(n, parts, THREADS)
-    }
-}
+/// The most products of a batch that is given to cuBLAS: a grid has no more rows, and some of its kernels have one for each.
+const PRODUCTS: usize = 65_535;
 
 /// A matrix of a product, row by row in memory: from a batch of them each so many values behind the one before, 0 for the same each
 /// time.
@@ -199,11 +161,23 @@ impl<E> Factor<E> {
     pub(super) fn turned(at: At<E>, step: usize) -> Self {
         Self { at, turned: true, step }
     }
+
+    /// The batch from matrix number `first` on.
+    fn after(self, first: usize) -> Self
+    where
+        E: Unit,
+    {
+        let at = self.at.part(first * self.step, self.at.len - first * self.step);
+        Self { at, ..self }
+    }
 }
 
 /// The device of some tensor.
 #[derive(Debug, Clone)]
-pub(super) struct Gpu(Arc<CudaDevice>);
+pub(super) struct Gpu {
+    driver: Arc<CudaDevice>,
+    dfdx: Cuda,
+}
 
 const SOURCES: [&str; 8] = [
     include_str!("kernels/common.cu"),
@@ -226,36 +200,35 @@ impl Gpu {
     /// The one that `x` is on.
     pub(super) fn of<S: Shape, E: Unit>(x: &Tensor<S, E, Cuda>) -> Self {
         let Some(memory) = x.data() else { unreachable!("only a ghost has no memory") };
-        Self(memory.device())
+        Self { driver: memory.device(), dfdx: x.device().clone() }
     }
 
     /// Puts a kernel on the stream. What it gets must fit its parameters, and what it writes must belong to nobody else.
-    pub(super) fn launch<E: Real, P>(&self, kernel: &str, Grid(columns, rows, threads): Grid, parameters: P)
+    pub(super) fn launch<E: Real, P>(&self, kernel: &str, grid: Grid, parameters: P)
     where
         cudarc::driver::CudaFunction: LaunchAsync<P>,
     {
-        if columns == 0 || rows == 0 {
+        if grid.is_empty() {
             return;
         }
-        if !self.0.has_func(E::NAME, kernel) {
+        if !self.driver.has_func(E::NAME, kernel) {
             self.load::<E>();
         }
-        let Some(function) = self.0.get_func(E::NAME, kernel) else { unreachable!("no kernel is called {kernel}") };
-        let by = LaunchConfig {
-            grid_dim: (int(columns) as u32, int(rows) as u32, 1),
-            block_dim: (int(threads) as u32, 1, 1),
-            shared_mem_bytes: 0,
+        let Some(function) = self.driver.get_func(E::NAME, kernel) else {
+            unreachable!("no kernel is called {kernel}")
         };
         // SAFETY: the operations beside this file give each kernel the parameters it declares, of memory that is there: tests run all
         // of them on a stand-in that ends the program for every access beyond it.
-        done(unsafe { function.launch(by, parameters) });
+        done(unsafe { function.launch(grid.into(), parameters) }.map_err(|error| (kernel, error)));
     }
 
     /// Compiles all kernels for a number type.
     fn load<E: Real>(&self) {
         let source = format!("typedef {} real;\n{}", E::NAME, SOURCES.concat());
-        let program = done(cudarc::nvrtc::compile_ptx(source));
-        done(self.0.load_ptx(program, E::NAME, &names()));
+        // For what dfdx's kernels are compiled for: not told, a compiler takes the oldest it knows, which may lack some instructions.
+        let arch = option_env!("CUDA_COMPUTE_CAP").map(|capability| &*format!("compute_{capability}").leak());
+        let program = done(compile_ptx_with_opts(source, CompileOptions { arch, ..CompileOptions::default() }));
+        done(self.driver.load_ptx(program, E::NAME, &names()));
     }
 
     /// `c = scale a b + keep c` for a batch: row by row, c has m rows and n columns, and each c follows the one before.
@@ -269,6 +242,22 @@ impl Gpu {
     ) {
         let fits = |f: Factor<E>, rows: usize, columns: usize| (batch - 1) * f.step + rows * columns <= f.at.len;
         assert!(fits(a, m, k) && fits(b, k, n) && batch * m * n <= c.len, "a product beyond its memory");
+        for first in (0..batch).step_by(PRODUCTS) {
+            let batch = PRODUCTS.min(batch - first);
+            let c = c.part(first * m * n, batch * m * n);
+            self.few_products(batch, [m, n, k], (a.after(first), b.after(first)), (scale, keep), c);
+        }
+    }
+
+    /// A batch that is not too large for the library.
+    fn few_products<E: Real>(
+        &self,
+        batch: usize,
+        [m, n, k]: [usize; 3],
+        (a, b): (Factor<E>, Factor<E>),
+        (scale, keep): (E, E),
+        c: At<E>,
+    ) {
         let turn = |f: Factor<E>| match f.turned {
             true => cublasOperation_t::CUBLAS_OP_T,
             false => cublasOperation_t::CUBLAS_OP_N,
@@ -293,7 +282,7 @@ impl Gpu {
             stride_b: a.step as i64,
             stride_c: (m * n) as i64,
         };
-        // SAFETY: the sizes were compared with the memory.
+        // SAFETY: the caller has compared the sizes with the memory.
         unsafe { E::products(&self.kept().blas, by, b.at, a.at, c) };
     }
 
@@ -305,40 +294,58 @@ impl Gpu {
         // The smallest that is large enough; one much larger would be missed by what needs it.
         let fits = |i: &usize| (bytes..=bytes + bytes / 4).contains(&free[*i].len());
         let found = (0..free.len()).filter(fits).min_by_key(|i| free[*i].len());
-        let memory = match found {
-            Some(i) => free.swap_remove(i),
-            None => {
-                // SAFETY: a room is written before it is read.
-                let new = || unsafe { self.0.alloc::<u8>(bytes) };
-                // Where the GPU is full, all that waits makes room.
-                done(new().or_else(|_| {
-                    free.clear();
-                    new()
-                }))
-            }
-        };
+        let found = found.map(|i| free.swap_remove(i));
         drop(free);
+        // SAFETY: a room is written before it is read.
+        let new = || unsafe { self.driver.alloc::<u8>(bytes) };
+        let memory = found.unwrap_or_else(|| done(or_in_the_idle(&self.dfdx, new)));
         Room { memory: Some(memory), kept, len, values: PhantomData }
     }
 
-    /// What this thread keeps for this device. It is never given back: a thread that ends may be the last of a program whose driver
-    /// is gone.
     fn kept(&self) -> Rc<Kept> {
-        thread_local! {
-            static KEPT: ManuallyDrop<RefCell<Option<Rc<Kept>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
-        }
         KEPT.with(|kept| {
             let mut kept = kept.borrow_mut();
             match &*kept {
-                Some(kept) if Arc::ptr_eq(&kept.device, &self.0) => Rc::clone(kept),
+                Some(kept) if Arc::ptr_eq(&kept.device, &self.driver) => Rc::clone(kept),
                 _ => {
-                    let device = Arc::clone(&self.0);
+                    let device = Arc::clone(&self.driver);
                     let blas = done(CudaBlas::new(Arc::clone(&device)));
                     Rc::clone(kept.insert(Rc::new(Kept { device, blas, free: RefCell::default() })))
                 }
             }
         })
     }
+}
+
+thread_local! {
+    /// What this thread keeps for the device it works with. It is never given back: a thread that ends may be the last of a program
+    /// whose driver is gone.
+    static KEPT: ManuallyDrop<RefCell<Option<Rc<Kept>>>> = const { ManuallyDrop::new(RefCell::new(None)) };
+}
+
+/// A result of `shape`, cleared.
+pub(super) fn zeros<S: Shape, E: Real>(device: &Cuda, shape: &S) -> Tensor<S, E, Cuda>
+where
+    Cuda: Device<E>,
+{
+    done(or_in_the_idle(device, || device.try_zeros_like(shape)))
+}
+
+/// Runs `f`, which takes memory; once more where that fails, when all memory that waits for more of the same was given back.
+pub(super) fn or_in_the_idle<R, Error>(device: &Cuda, mut f: impl FnMut() -> Result<R, Error>) -> Result<R, Error> {
+    f().or_else(|_| {
+        give_back_idle(device);
+        f()
+    })
+}
+
+/// Gives back the memory that waits to be used again: ours, which fits what is a little smaller, and dfdx's, which fits only what is
+/// of the same size.
+pub(in super::super) fn give_back_idle(device: &Cuda) {
+    KEPT.with(|kept| kept.borrow().iter().for_each(|kept| kept.free.borrow_mut().clear()));
+    device.empty_cache();
+    // Pieces become one again when they are free, which on a stream is later.
+    done(device.try_synchronize());
 }
 
 /// What is worth keeping for a device: the library's handle, and memory that waits to be used again.

@@ -1,13 +1,14 @@
 //! Cross-entropy: logits are read once for the loss and once for their gradient.
 
 use dfdx::shapes::HasShape;
-use dfdx::tensor::{Cuda, Tape, Tensor, TensorFromVec, ZerosTensor};
+use dfdx::tensor::{Cuda, Tape, Tensor, TensorFromVec};
 use dfdx::tensor_ops::Device;
 
 use super::super::loss::LossKernel;
 use super::super::record::flat;
 use super::super::{Map, Number};
-use super::gpu::{At, Gpu, Grid, Real, THREADS, int};
+use super::gpu::{At, Gpu, Real, zeros};
+use super::grid::{Grid, THREADS, int};
 use super::record::record;
 use crate::sample::IGNORE;
 
@@ -23,7 +24,7 @@ where
         let count = labels.iter().filter(|label| **label != IGNORE).count();
         let share = E::of(1.0 / count.max(1) as f64);
         let labels: Tensor<(usize,), u8, Self> = device.tensor_from_vec(labels.to_vec(), (pixels,));
-        let y: Number<E, Self> = device.zeros_like(&());
+        let y: Number<E, Self> = zeros(&device, &());
         let (n, kinds, none) = (int(pixels), int(classes), i32::from(IGNORE));
         let gpu = Gpu::of(&logits);
         let (totals, parts) = (gpu.room::<E>(pixels), gpu.room::<E>(pixels.div_ceil(THREADS)));

@@ -9,6 +9,7 @@
 mod attention;
 mod convolution;
 mod gpu;
+mod grid;
 mod loss;
 mod norm;
 mod pointwise;
@@ -16,4 +17,4 @@ mod record;
 mod resize;
 mod row;
 
-pub(super) use gpu::Real;
+pub(super) use gpu::{Real, give_back_idle};

@@ -1,7 +1,7 @@
 //! Normalisations, with the activation behind those of channels.
 
 use dfdx::shapes::HasShape;
-use dfdx::tensor::{Cuda, Tape, ZerosTensor};
+use dfdx::tensor::{Cuda, Tape};
 use dfdx::tensor_ops::Device;
 
 use super::super::batch_norm::{Affine, BatchNormKernel, Moments};
@@ -9,7 +9,8 @@ use super::super::layer_norm::LayerNormKernel;
 use super::super::pointwise::Function;
 use super::super::record::flat;
 use super::super::{Map, Vector};
-use super::gpu::{At, Gpu, Grid, Numbers, Real, int};
+use super::gpu::{At, Gpu, Numbers, Real, zeros};
+use super::grid::{Grid, int};
 use super::pointwise::curve;
 use super::record::record;
 
@@ -29,7 +30,7 @@ where
     ) -> Map<E, Self> {
         let (b, c, h, w) = *x.shape();
         let (pixels, plane) = (b * h * w, h * w);
-        let y = x.device().zeros_like(x.shape());
+        let y = zeros(x.device(), x.shape());
         let (x, weight) = (flat(tape, x), flat(tape, weight));
         let gpu = Gpu::of(&x);
         let [means, scales] = [(); 2].map(|()| gpu.room::<E>(pixels));
@@ -60,7 +61,7 @@ where
         x: &Map<E, Self>,
         affine: &Affine<E, Self>,
     ) -> (Map<E, Self>, Moments<E, Self>) {
-        let zeros = || x.device().zeros_like(&(x.shape().1,));
+        let zeros = || zeros(x.device(), &(x.shape().1,));
         let moments = Moments { mean: zeros(), variance: zeros() };
         (normalised(tape, x, affine, &moments, false), moments)
     }
@@ -87,7 +88,7 @@ where
     Cuda: Device<E>,
 {
     let (b, c, h, w) = *x.shape();
-    let y = x.device().zeros_like(x.shape());
+    let y = zeros(x.device(), x.shape());
     let (x, weight, bias) = (flat(tape, x), affine.weight.clone(), affine.bias.clone());
     assert_eq!((c, c), (weight.shape().0, bias.shape().0), "one scale and shift for each of {c} channels");
     let kind = match affine.activation {

@@ -1,7 +1,7 @@
 //! Functions of single values, sums, factors and means of planes.
 
 use dfdx::shapes::{HasShape, Shape};
-use dfdx::tensor::{Cuda, Tape, Tensor, ZerosTensor};
+use dfdx::tensor::{Cuda, Tape, Tensor};
 use dfdx::tensor_ops::Device;
 
 use super::super::join::JoinKernel;
@@ -9,7 +9,8 @@ use super::super::pointwise::{Function, PointwiseKernel};
 use super::super::pool::PoolKernel;
 use super::super::record::flat;
 use super::super::{Map, Matrix};
-use super::gpu::{At, Gpu, Grid, Real, int};
+use super::gpu::{At, Gpu, Real, zeros};
+use super::grid::{Grid, int};
 use super::record::record;
 
 /// `Curve` of common.cu: the number of a function and its bounds.
@@ -32,7 +33,7 @@ where
         if function == Function::Identity {
             return x.clone();
         }
-        let y = x.device().zeros_like(x.shape());
+        let y = zeros(x.device(), x.shape());
         let x = flat(tape, x);
         let n = x.shape().0;
         let (number, bottom, top) = curve::<E>(function);
@@ -57,7 +58,7 @@ where
         a: &Tensor<S, E, Self>,
         b: &Tensor<S, E, Self>,
     ) -> Tensor<S, E, Self> {
-        let y = a.device().zeros_like(a.shape());
+        let y = zeros(a.device(), a.shape());
         let (a, b) = (flat(tape, a), flat(tape, b));
         let n = a.shape().0;
         Gpu::of(&a).launch::<E, _>("add_values", Grid::over(n), (At::of(&a), At::of(&b), At::of(&y), int(n)));
@@ -71,7 +72,7 @@ where
 
     fn scale_planes<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factors: &Matrix<E, Self>) -> Map<E, Self> {
         let (b, c, h, w) = *x.shape();
-        let y = x.device().zeros_like(x.shape());
+        let y = zeros(x.device(), x.shape());
         let (x, factors) = (flat(tape, x), flat(tape, factors));
         let (n, plane) = (x.shape().0, int(h * w));
         let parameters = (At::of(&x), At::of(&factors), At::of(&y), int(n), plane);
@@ -91,7 +92,7 @@ where
 {
     fn plane_means<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>) -> Matrix<E, Self> {
         let (b, c, h, w) = *x.shape();
-        let y = x.device().zeros_like(&(b, c));
+        let y = zeros(x.device(), &(b, c));
         let x = flat(tape, x);
         let plane = int(h * w);
         Gpu::of(&x).launch::<E, _>("plane_means", Grid::blocks(b * c), (At::of(&x), At::of(&y), plane));

@@ -5,7 +5,7 @@ use dfdx::tensor::{Cuda, Storage, Tape, Tensor};
 use dfdx::tensor_ops::Device;
 
 use super::super::Vector;
-use super::gpu::{At, Gpu, Real};
+use super::gpu::{At, Gpu, Real, or_in_the_idle};
 
 /// Records how the gradient of `result` flows to `inputs`: `backward` gets where it is and where those of the inputs are, to be added
 /// to. Inputs of one identity have one gradient; so each is added to by a launch of its own.
@@ -31,6 +31,7 @@ pub(super) fn record<S, E, T, const N: usize>(
             std::mem::replace(gradients.get_or_alloc_mut(&result)?, Storage::<E>::try_alloc_len(&device, 1)?);
         let mut places = Vec::with_capacity(N);
         for input in &inputs {
+            or_in_the_idle(&device, || gradients.try_alloc_for(input))?;
             places.push(At::memory(gradients.get_or_alloc_mut(input)?));
         }
         let Ok(places) = <[At<E>; N]>::try_from(places) else { unreachable!("one place for each input") };

@@ -1,14 +1,15 @@
 //! Resizing of maps.
 
 use dfdx::shapes::HasShape;
-use dfdx::tensor::{Cuda, Tape, Tensor, ZerosTensor};
+use dfdx::tensor::{Cuda, Tape, Tensor};
 use dfdx::tensor_ops::Device;
 
 use super::super::constant::constant;
 use super::super::record::flat;
 use super::super::resize::{Line, Resize, ResizeKernel};
 use super::super::{Map, Vector};
-use super::gpu::{At, Gpu, Grid, Numbers, Real, int};
+use super::gpu::{At, Gpu, Numbers, Real, zeros};
+use super::grid::{Grid, int};
 use super::record::record;
 
 /// What all of an axis follows from: how it is resized, from and to how many cells.
@@ -59,7 +60,7 @@ where
         let (b, c, h, w) = *x.shape();
         let (oh, ow) = (rows.taps.len(), columns.taps.len());
         let x = flat(tape, x);
-        let y = x.device().zeros_like(&(b, c, oh, ow));
+        let y = zeros(x.device(), &(b, c, oh, ow));
         let [rows, columns] = [rows, columns].map(|line| Axis::new(x.device(), &line));
         let (n, sizes) = (b * c * oh * ow, Numbers::of([h, w, oh, ow]));
         let taps = |axis: &Axis<E>| (At::of(&axis.first), At::of(&axis.weight));

@@ -1,18 +1,19 @@
 //! Lengths of gradients, and the step of AdamW.
 
-use dfdx::tensor::{Cuda, Gradients, Storage, ZerosTensor};
+use dfdx::tensor::{Cuda, Gradients, Storage};
 use dfdx::tensor_ops::Device;
 
 use super::super::row::{AdamStep, RowKernel, done};
 use super::super::{Number, Vector};
-use super::gpu::{At, Gpu, Grid, Real, int};
+use super::gpu::{At, Gpu, Real, zeros};
+use super::grid::{Grid, int};
 
 impl<E: Real> RowKernel<E> for Cuda
 where
     Self: Device<E>,
 {
     fn sum_of_squares(found: &mut Gradients<E, Self>, x: &Vector<E, Self>) -> Number<E, Self> {
-        let sum = x.device().zeros_like(&());
+        let sum = zeros(x.device(), &());
         let gradient = done(found.get_or_alloc_mut(x));
         let gradient = At::<E>::memory(gradient);
         let parts = gradient.len().div_ceil(1 << 12).clamp(1, 256);
