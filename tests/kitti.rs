@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 
 use ndarray::Array2;
-use semdepth::sample::{Size, Window};
+use semdepth::sample::{Crop, Size, Window};
 use semdepth::shard::Set;
 use semdepth::source::Source;
 use semdepth::source::fit::Fit;
@@ -105,7 +105,8 @@ fn a_raw_recording_is_projected_and_cropped() {
     assert_eq!(first.sample.intrinsics.unwrap().to_array(), [721.5377, 721.5377, 609.5593, 172.854]);
 
     let cropped = Kitti::plan(options.clone()).unwrap().load(0).unwrap();
-    assert_eq!(cropped.crop, Some(Window { top: 23, left: 13, height: 352, width: 1216 }));
+    let window = Window { top: 23, left: 13, height: 352, width: 1216 };
+    assert_eq!(cropped.crop, Crop::new(window, Size::new(375, 1242)));
     assert!(cropped.sample.depth.metres().indexed_iter().all(|((y, x), &m)| m == expected[(y + 23, x + 13)]));
     let k = cropped.sample.intrinsics.unwrap();
     assert!((k.cx - 596.5593).abs() < 1e-9 && (k.cy - 149.854).abs() < 1e-9);
@@ -181,12 +182,14 @@ fn mixed_sizes_are_cropped_padded_or_rejected() {
     assert_eq!((cropped.header().split.as_str(), cropped.report().without_depth.n), ("val", 1));
     assert!(cropped.report().to_string().contains("no intrinsics: raw/2011_09_26/calib_cam_to_cam.txt is not there"));
     assert_eq!(cropped.load(0).unwrap().crop, None);
-    assert_eq!(cropped.load(2).unwrap().crop, Some(Window { top: 23, left: 13, height: 352, width: 1216 }));
+    let window = Window { top: 23, left: 13, height: 352, width: 1216 };
+    assert_eq!(cropped.load(2).unwrap().crop, Crop::new(window, Size::new(375, 1242)));
 
     let padded = plan("pad");
     assert_eq!(padded.header().size, Size::new(375, 1242));
     let loaded = padded.load(0).unwrap();
-    assert_eq!(loaded.crop, Some(Window { top: -23, left: -13, height: 375, width: 1242 }));
+    let window = Window { top: -23, left: -13, height: 375, width: 1242 };
+    assert_eq!(loaded.crop, Crop::new(window, Size::new(352, 1216)));
     assert_eq!(loaded.sample.misfit(), None);
 
     let rejecting = plan("reject");

@@ -133,7 +133,7 @@ fn masks_of_real_roads_are_whole() {
         let labels = image::open(&labels).unwrap().to_luma8();
         let (width, height) = labels.dimensions();
         let labels = Array2::from_shape_vec((height as usize, width as usize), labels.into_raw()).unwrap();
-        let labels = Semantics::new(labels).window(loaded.crop.unwrap());
+        let labels = Semantics::new(labels).window(loaded.crop.unwrap().window);
         let labels = Semantics::new(labels.values().mapv(|id| if id < 150 { id } else { IGNORE }));
         let with = Sample { semantics: Some(labels), ..loaded.sample.clone() };
         frames.extend([(entry.key.clone(), loaded.sample), (format!("{} with labels", entry.key), with)]);

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors};
 use semdepth::source::picture::read_u16;
-use semdepth::train::metric::{Average, Confusion, Depth, Flip, Picture, Protocol, average, mirror_average, resize};
+use semdepth::train::metric::{
+    Average, Confusion, Depth, Flip, Picture, Place, Protocol, average, mirror_average, resize,
+};
 use serde_json::Value;
 
 fn folder() -> Option<PathBuf> {
@@ -85,7 +87,11 @@ fn small_maps_with_every_kind_of_bad_value() {
             .chunks(plane)
             .zip(truths.chunks(plane))
             .map(|(p, t)| {
-                let prepared = protocol.prepare((p, shape[1], shape[2]), (t, shape[1], shape[2]));
+                let prepared = protocol.prepare(
+                    (p, shape[1], shape[2]),
+                    (t, shape[1], shape[2]),
+                    Place::whole(shape[1], shape[2]),
+                );
                 limit.map_or_else(|| prepared.evaluate(), |limit| prepared.evaluate_to(limit))
             })
             .collect();
@@ -110,7 +116,7 @@ fn nyu_and_kitti_protocols() {
             .map(|i| {
                 let (p, ph, pw) = depth_png(root.join(format!("{set}_{i}_pred.png")), steps);
                 let (t, th, tw) = depth_png(root.join(format!("{set}_{i}_gt.png")), steps);
-                protocol.prepare((&p, ph, pw), (&t, th, tw)).evaluate()
+                protocol.prepare((&p, ph, pw), (&t, th, tw), Place::whole(th, tw)).evaluate()
             })
             .collect();
         average(&pictures)
@@ -120,6 +126,52 @@ fn nyu_and_kitti_protocols() {
         same(&run(name, "kitti", 256.0, false), &expected["kitti"][name], name);
     }
     same(&run("full_garg", "kitti", 256.0, true), &expected["kitti"]["full_garg_median_scaled"], "median scaled");
+}
+
+/// The part of a map that begins at `first`, of `size`; 0 outside.
+fn part((map, rows, columns): (&[f32], usize, usize), first: (i64, i64), size: (usize, usize)) -> Vec<f32> {
+    let at = |i: usize, first: i64, n: usize| usize::try_from(i as i64 + first).ok().filter(|i| *i < n);
+    let value = |row, column| Some(map[at(row, first.0, rows)? * columns + at(column, first.1, columns)?]);
+    (0..size.0 * size.1).map(|i| value(i / size.1, i % size.1).unwrap_or(0.0)).collect()
+}
+
+#[test]
+fn shares_of_the_whole_frame_are_found_in_cut_and_padded_maps() {
+    let Some(root) = folder() else { return };
+    let expected = expected(&root);
+    let protocol: Protocol = "full_garg".parse().unwrap();
+    let mut pictures = [Vec::new(), Vec::new()];
+    for i in 0..2 {
+        let (p, ph, pw) = depth_png(root.join(format!("kitti_{i}_pred.png")), 256.0);
+        let (t, th, tw) = depth_png(root.join(format!("kitti_{i}_gt.png")), 256.0);
+        assert_eq!((ph, pw), (352, 1216), "predictions are of the KB crop");
+        let corner = ((th - 352) as i64, ((tw - 1216) / 2) as i64);
+        // As `--fit kb-crop` and `--fit pad` keep them: bottom and middle in place.
+        let padded = (376_usize, 1245_usize);
+        let first = (th as i64 - 376, (tw as i64 - 1245).div_euclid(2));
+        for (pictures, (first, size)) in pictures.iter_mut().zip([(corner, (352, 1216)), (first, padded)]) {
+            let truth = part((&t, th, tw), first, size);
+            let prediction = part((&p, ph, pw), (first.0 - corner.0, first.1 - corner.1), size);
+            let place = Place { picture: (th, tw), first };
+            protocol.check(Some(place)).unwrap();
+            let maps = ((prediction.as_slice(), size.0, size.1), (truth.as_slice(), size.0, size.1));
+            pictures.push(protocol.prepare_whole(maps.0, maps.1, place).evaluate());
+        }
+    }
+    for (pictures, name) in pictures.iter().zip(["cut", "padded"]) {
+        same(&average(pictures), &expected["kitti"]["full_garg"], name);
+    }
+}
+
+#[test]
+fn a_protocol_that_does_not_say_which_pixels_count_is_refused() {
+    let of = |name: &str, place| name.parse::<Protocol>().unwrap().check(place);
+    assert!(of("nyu", Some(Place::whole(240, 320))).unwrap_err().contains("of 480x640, found 240x320"));
+    assert_eq!(of("nyu", Some(Place { picture: (480, 640), first: (45, 43) })), Ok(()));
+    assert!(of("full_garg", None).unwrap_err().contains("size of the whole picture"));
+    for name in ["full", "kb_garg", "kb_eigen"] {
+        assert_eq!(of(name, None), Ok(()));
+    }
 }
 
 #[test]
@@ -133,7 +185,8 @@ fn mirror_averaging_and_resizing() {
         let joined = mirror_average(&direct, &mirrored, shape[1], protocol.range, flip);
         let (_, golden) = tensor(&file, name);
         assert!(joined.iter().zip(&golden).all(|(a, b)| (a - b).abs() < 1e-6), "{name}");
-        let picture = protocol.prepare((&joined, shape[0], shape[1]), (&truth, shape[0], shape[1])).evaluate();
+        let place = Place::whole(shape[0], shape[1]);
+        let picture = protocol.prepare((&joined, shape[0], shape[1]), (&truth, shape[0], shape[1]), place).evaluate();
         same(&average(&[picture]), &expected["flip"][name], name);
     }
     let (from, map) = tensor(&file, "resize_in");

@@ -192,7 +192,7 @@ impl<'a> Maps<'a> {
     }
 
     fn grid(&self, row: usize) -> (Size, Option<Window>) {
-        (self.parent.spec().size, self.parent.records().get(row).and_then(|r| r.crop))
+        (self.parent.spec().size, self.parent.records().get(row).and_then(|r| r.crop).map(|crop| crop.window))
     }
 
     fn confidence(&self, row: usize) -> Result<Option<crate::sample::Confidence>, Fault> {

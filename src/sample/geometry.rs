@@ -77,6 +77,25 @@ impl Window {
     }
 }
 
+/// The part of a picture that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crop {
+    /// Where it lies in the picture.
+    #[serde(flatten)]
+    pub window: Window,
+    /// The size of the picture; sets of earlier programs do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Size>,
+}
+
+impl Crop {
+    /// None when the window is the whole picture.
+    #[must_use]
+    pub fn new(window: Window, of: Size) -> Option<Self> {
+        (window != Window::whole(of)).then_some(Self { window, of: Some(of) })
+    }
+}
+
 /// The same indices, counted in the window and in the source.
 struct Overlap {
     to: Range<usize>,

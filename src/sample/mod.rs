@@ -33,7 +33,7 @@ pub use byte_map::{Confidence, IGNORE, Semantics};
 pub use depth::{Depth, Invalid};
 pub use entry::{Entry, Fields};
 pub use fault::Fault;
-pub use geometry::{Size, Window};
+pub use geometry::{Crop, Size, Window};
 pub use image::Image;
 pub use intrinsics::Intrinsics;
 pub use runs::Element;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::label::Confusion;
-use crate::sample::{Entry, Fault, Invalid, Window};
+use crate::sample::{Crop, Entry, Fault, Invalid};
 
 /// Fewer lines are parsed before another thread would have begun.
 const LINES_A_TASK: usize = 64;
@@ -20,9 +20,9 @@ pub struct Record {
     /// Key, source files, split, scene, provenance.
     #[serde(flatten)]
     pub entry: Entry,
-    /// The window of the source picture that is stored, when it is not the whole.
+    /// The part of the source picture that is stored, when it is not the whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub crop: Option<Window>,
+    pub crop: Option<Crop>,
     /// Depth values of the source that were not depths and became missing; absent when there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invalid_depth: Option<Invalid>,

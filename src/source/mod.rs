@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use crate::label::LabelSpace;
-use crate::sample::{Fault, Invalid, Sample, Size, Window};
+use crate::sample::{Crop, Fault, Invalid, Sample, Size, Window};
 
 pub use crate::sample::{Entry, Fields};
 
@@ -66,7 +66,7 @@ pub struct Loaded {
     /// The fields.
     pub sample: Sample,
     /// The part of the source picture that was kept, when it is not the whole.
-    pub crop: Option<Window>,
+    pub crop: Option<Crop>,
     /// Depth values that became missing because they were not depths.
     pub invalid: Invalid,
     /// How the sample was made, when that is known only now; it takes the place of the entry's.
@@ -77,7 +77,7 @@ impl Loaded {
     /// The part of a decoded picture that `window` covers.
     #[must_use]
     pub fn window(sample: Sample, window: Window, invalid: Invalid) -> Self {
-        let crop = (window != Window::whole(sample.image.size())).then_some(window);
+        let crop = Crop::new(window, sample.image.size());
         let sample = if crop.is_some() { sample.window(window) } else { sample };
         Self { sample, crop, invalid, provenance: None }
     }

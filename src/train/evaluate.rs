@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::metric::{Average, Confusion, Flip, Picture, Prepared, Protocol, Scores, average, mirror_average};
+use super::metric::{Average, Confusion, Flip, Picture, Place, Prepared, Protocol, Scores, average, mirror_average};
 use super::model::Dss;
 use super::op::Backend;
 use super::predict::{Input, InputSize, Prediction, predict_input};
 use crate::label::{LabelSpace, NoTable, Remap};
-use crate::sample::{IGNORE, Sample, Semantics};
+use crate::sample::{IGNORE, Sample, Semantics, Size};
 use crate::shard::{Set, SetError};
 
 /// Depths up to which metrics are given besides, in metres.
@@ -56,6 +56,14 @@ pub enum EvaluateError {
     /// None of the samples can be read.
     #[error("none of the samples can be read, the last for this reason: {0}")]
     Unreadable(String),
+    /// The protocol does not say which pixels of a picture count.
+    #[error("{key}: {reason}")]
+    Protocol {
+        /// The sample.
+        key: String,
+        /// What it does not fit.
+        reason: String,
+    },
     /// No sample at all.
     #[error("the sets hold no sample to evaluate")]
     Empty,
@@ -143,6 +151,12 @@ pub fn evaluate<D: Backend<f32>>(
         own.map(|(own, space)| Carrier::new(own, space)).transpose()
     });
     let true_ones = true_ones.collect::<Result<Vec<_>, _>>()?;
+    for (set, row) in sets.iter().flat_map(|set| set.rows().map(move |row| (set, row))) {
+        protocol.check(place(set, row)).map_err(|reason| {
+            let key = set.records().get(row).map_or_else(String::new, |record| record.entry.key.clone());
+            EvaluateError::Protocol { key, reason }
+        })?;
+    }
     let (mut tally, mut confusion, mut labelled, mut index) = (Tally::default(), Confusion::default(), false, 0);
     let mut unread = Vec::new();
     for (set, of_truth) in sets.iter().zip(&true_ones) {
@@ -161,7 +175,8 @@ pub fn evaluate<D: Backend<f32>>(
             let truth: Vec<f32> = sample.depth.metres().iter().copied().collect();
             let (h, w) = prediction.size;
             let truth = (truth.as_slice(), size.height, size.width);
-            let picture = tally.add(&protocol.prepare_whole((&prediction.depth, h, w), truth));
+            let place = place(set, row).unwrap_or(Place::whole(size.height, size.width));
+            let picture = tally.add(&protocol.prepare_whole((&prediction.depth, h, w), truth, place));
             let classes = match (&sample.semantics, of_truth, &said) {
                 (Some(truth), Some(of_truth), Some(said)) => {
                     Some([of_truth.apply(truth), said.apply(&prediction.classes_at(size))])
@@ -182,6 +197,15 @@ pub fn evaluate<D: Backend<f32>>(
     let (full, ranges) = tally.averages();
     let semantics = space.filter(|_| labelled).map(|space| (space, confusion.scores()));
     Ok(Evaluation { full, ranges, semantics, unread })
+}
+
+/// Where a sample lies in the picture that it was cut from; none when the set does not say.
+pub fn place(set: &Set, row: usize) -> Option<Place> {
+    let Size { height, width } = set.spec().size;
+    let Some(crop) = set.records().get(row).and_then(|record| record.crop) else {
+        return Some(Place::whole(height, width));
+    };
+    crop.of.map(|of| Place { picture: (of.height, of.width), first: (crop.window.top, crop.window.left) })
 }
 
 /// What the network says of a sample, mirror averaging included.

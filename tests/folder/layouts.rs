@@ -1,7 +1,7 @@
 //! Small folders of every layout against hand arithmetic: how they pair, mirror, crop and pad.
 
 use ndarray::array;
-use semdepth::sample::{Size, Window};
+use semdepth::sample::{Crop, Size, Window};
 use semdepth::source::Source;
 use semdepth::source::depth_code::DepthCode;
 use semdepth::source::fit::Fit;
@@ -136,7 +136,8 @@ fn mixed_sizes_are_rejected_padded_or_cropped() {
     let padded = plan(Fit::Pad).unwrap();
     assert_eq!(padded.header().size, Size::new(3, 4));
     let second = padded.load(1).unwrap();
-    assert_eq!(second.crop, Some(Window { top: 0, left: -1, height: 3, width: 4 }));
+    let window = Window { top: 0, left: -1, height: 3, width: 4 };
+    assert_eq!(second.crop, Crop::new(window, Size::new(3, 2)));
     assert_eq!(second.sample.depth.metres(), array![[0.0, 1.0, 2.0, 0.0], [0.0, 3.0, 4.0, 0.0], [0.0, 5.0, 6.0, 0.0]]);
     let cropped = plan(Fit::Crop(Size::new(2, 2))).unwrap();
     assert_eq!(cropped.load(0).unwrap().sample.depth.metres(), array![[2.0, 3.0], [6.0, 7.0]]);

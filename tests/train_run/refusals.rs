@@ -24,22 +24,32 @@ fn a_command_after_options_and_numbers_that_are_none() {
 fn a_run_goes_on_with_its_own_first_weights_only() {
     let dir = tempfile::tempdir().unwrap();
     let set = rooms(dir.path(), 1);
-    let run = |seed: &str, out: &str, weights: Option<&str>| {
+    let own = dir.path().join("own.toml");
+    std::fs::write(&own, "[network]\nd_max = 15.0\ninput.mean = [0.4, 0.5, 0.6]\n").unwrap();
+    let own = format!("--config={}", own.display());
+    let run = |seed: &str, out: &str, weights: Option<&str>, more: &[&str]| {
         let at = |run: &str| dir.path().join(run).to_str().unwrap().to_owned();
         let rest =
             ["--size=32x64", "--steps=1", "--batch=1", "--pictures=0", "--seed", seed, "--out"].map(String::from);
         let weights = weights.map(|run| format!("--weights={}/last.safetensors", at(run)));
         let all: Vec<String> =
             [set.to_str().unwrap().to_owned()].into_iter().chain(rest).chain([at(out)]).chain(weights).collect();
-        let output = sdtrain(&all.iter().map(String::as_str).collect::<Vec<_>>());
+        let output = sdtrain(&all.iter().map(String::as_str).chain(more.iter().copied()).collect::<Vec<_>>());
         (output.status.code(), text(&output.stderr))
     };
     for seed in ["1", "2"] {
-        assert_eq!(run(seed, seed, None).0, Some(0));
+        assert_eq!(run(seed, seed, None, &[&own]).0, Some(0));
     }
-    assert_eq!(run("3", "tuned", Some("1")).0, Some(0));
-    assert_eq!(run("3", "tuned", Some("1")).0, Some(0), "the same command goes on");
-    let (code, told) = run("3", "tuned", Some("2"));
+    let (code, told) = run("3", "tuned", Some("1"), &[]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("dss-nano, depths to 15 m"), "{told}");
+    let config = std::fs::read_to_string(dir.path().join("tuned/train.toml")).unwrap();
+    assert!(config.contains("d_max = 15.0\n") && config.contains("mean = [0.4, 0.5, 0.6]\n"), "{config}");
+    assert_eq!(run("3", "tuned", Some("1"), &[]).0, Some(0), "the same command goes on");
+    let (code, told) = run("3", "larger", Some("1"), &["--model=dss-tiny"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("holds weights of dss-nano, not of dss-tiny"), "{told}");
+    let (code, told) = run("3", "tuned", Some("2"), &[]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("did not begin with the weights of"), "{told}");
 }

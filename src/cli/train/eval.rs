@@ -11,7 +11,7 @@ use crate::cli::picture::check_page;
 use crate::label::LabelSpace;
 use crate::shard::{Set, find_sets};
 use crate::train::device::on_device;
-use crate::train::evaluate::{Evaluation, Rules, Seen, evaluate};
+use crate::train::evaluate::{EvaluateError, Evaluation, Rules, Seen, evaluate};
 use crate::train::metric::{Average, Flip, Protocol, Scores};
 use crate::train::model::Dss;
 use crate::train::op::Backend;
@@ -121,6 +121,10 @@ impl Args {
             if (seen.index + 1).is_multiple_of(50) {
                 output.say(format_args!("{} of {all} pictures", seen.index + 1));
             }
+        });
+        let evaluation = evaluation.map_err(|error| match error {
+            EvaluateError::Protocol { .. } => Usage(error.to_string()).into(),
+            error => anyhow::Error::from(error),
         })?;
         let mut value = value(&network, &sets, &rules, &evaluation);
         value["model_hash"] = json!(hash);

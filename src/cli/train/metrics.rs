@@ -12,8 +12,8 @@ use crate::sample::Semantics;
 use crate::shard::Set;
 use crate::source::picture::{Endian, decode_bits, decode_f32, read_bytes};
 use crate::source::walk;
-use crate::train::evaluate::{Carrier, Tally};
-use crate::train::metric::{Confusion, Scores};
+use crate::train::evaluate::{Carrier, Tally, place};
+use crate::train::metric::{Confusion, Place, Scores};
 
 /// Evaluates depth maps that any program made: those of the same name in two folders, two sets, or a folder and a set, whose keys
 /// are the names; or two files. A file is npy in metres or a 16-bit PNG. Two sets with labels give mIoU besides.
@@ -60,7 +60,9 @@ impl Args {
         for (prediction, truth) in &pairs {
             let ((p, said), (t, labels)) = (predictions.get(prediction, steps)?, truths.get(truth, steps)?);
             invalid.count(&p.values);
-            tally.add(&protocol.prepare(p.plane(), t.plane()));
+            let place = truths.place(truth, &t);
+            protocol.check(place).map_err(|reason| Usage(format!("{truth}: {reason}")))?;
+            tally.add(&protocol.prepare(p.plane(), t.plane(), place.unwrap_or(t.whole())));
             if let (Some(semantics), Some(said), Some(labels)) = (&mut semantics, said, labels) {
                 semantics.add(&said, &labels);
             }
@@ -126,6 +128,10 @@ impl Metres {
     fn plane(&self) -> (&[f32], usize, usize) {
         (&self.values, self.height, self.width)
     }
+
+    const fn whole(&self) -> Place {
+        Place { picture: (self.height, self.width), first: (0, 0) }
+    }
 }
 
 impl Maps {
@@ -184,6 +190,14 @@ impl Maps {
         match self {
             Self::Files(..) => None,
             Self::Set(set, _) => set.spec().label_space,
+        }
+    }
+
+    /// Where a map lies in its picture; that of a file is all of it. None when a set does not say.
+    fn place(&self, name: &str, map: &Metres) -> Option<Place> {
+        match self {
+            Self::Files(..) => Some(map.whole()),
+            Self::Set(set, rows) => place(set, *rows.get(name)?),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::train::data::Data;
 use crate::train::device::{DeviceName, on_device};
 use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::mixing::Mixing;
+use crate::train::model::Config;
 use crate::train::op::Backend;
 use crate::train::plan::{Plan, Usual};
 use crate::train::report::{Speed, StepReport};
@@ -163,7 +164,7 @@ impl Args {
                     (Domain::Indoor, true)
                 }
             };
-            self.plan(domain, labelled)?
+            self.plan(domain, labelled)?.0
         };
         let text = if self.resume { plan.to_toml() } else { plan.to_toml_beside(&self.options.layers()?)? };
         output.result(text, &json!({"network": plan.network, "settings": plan.settings}))?;
@@ -178,14 +179,40 @@ impl Args {
         .into()
     }
 
-    /// The plan that the options ask for.
-    fn plan(&self, domain: Domain, labelled: bool) -> Result<Plan> {
+    /// The plan that the options ask for, and the file of first weights if there is one.
+    fn plan(&self, domain: Domain, labelled: bool) -> Result<(Plan, Option<Checkpoint>)> {
         let model = match self.device {
             DeviceName::Cpu => "dss-nano",
             DeviceName::Cuda(_) => "dss-tiny",
         };
-        let usual = Usual { model, domain, labelled, from_scratch: self.weights.is_none() };
-        Plan::new(usual, &self.options.layers()?).map_err(|e| self.options.refuse(&e))
+        let weights = self.weights.as_deref().map(Checkpoint::read).transpose()?;
+        let usual = Usual { model, domain, labelled, from_scratch: weights.is_none() };
+        let own = weights.as_ref().and_then(Checkpoint::config);
+        let taken = own.map(|network| Plan::of_weights(usual, network)).transpose()?;
+        let layers: Vec<_> = taken.into_iter().chain(self.options.layers()?).collect();
+        let plan = Plan::new(usual, &layers).map_err(|e| self.options.refuse(&e))?;
+        if let (Some(file), Some(own)) = (&self.weights, own) {
+            if own.model != plan.network.model {
+                let (file, asked) = (file.display(), &plan.network.model);
+                return Err(Usage(format!("{file} holds weights of {}, not of {asked}", own.model)).into());
+            }
+        }
+        Ok((plan, weights))
+    }
+
+    /// Why the network is what it is, where nobody named it.
+    fn reason(&self, network: &Config, weights: Option<&Checkpoint>) -> Result<Option<String>> {
+        let model = &network.model;
+        Ok(match (weights.and_then(Checkpoint::config), &self.weights) {
+            (Some(_), Some(file)) => {
+                Some(format!("the network is that of {}: {model}, depths to {} m", file.display(), network.d_max))
+            }
+            _ if self.options.names_model()? => None,
+            _ => {
+                let device = if self.device == DeviceName::Cpu { "CPU" } else { "GPU" };
+                Some(format!("model auto: {model}, because this runs on a {device}"))
+            }
+        })
     }
 
     /// A set that is no path but the name of a command: options stand before it, and options come after commands.
@@ -223,8 +250,8 @@ impl Args {
         let trainer = if exists && !self.force {
             let mut trainer = Trainer::resume(device, &path)?;
             let own = Plan { network: trainer.network().config().clone(), settings: trainer.settings().clone() };
-            let asked = if self.resume {
-                own.over(&self.options.layers()?).map_err(|e| self.options.refuse(&e))?
+            let (asked, weights) = if self.resume {
+                (own.over(&self.options.layers()?).map_err(|e| self.options.refuse(&e))?, None)
             } else {
                 self.plan(data.domain(), data.labelled())?
             };
@@ -232,8 +259,8 @@ impl Args {
                 let run = self.out.display();
                 return Err(Usage(format!("{run} holds a run with other settings: {key} is {has}, asked for is {asked}; --resume goes on with its own, --force starts over, --out names another folder")).into());
             }
-            if let Some(file) = &self.weights
-                && !trainer.began_with(&Checkpoint::read(file)?)
+            if let (Some(file), Some(weights)) = (&self.weights, &weights)
+                && !trainer.began_with(weights)
             {
                 let (run, file) = (self.out.display(), file.display());
                 return Err(Usage(format!("the run in {run} did not begin with the weights of {file}; --resume goes on with it, --force starts over, --out names another folder")).into());
@@ -243,18 +270,15 @@ impl Args {
             trainer.set_settings(asked.settings);
             trainer
         } else {
-            let Plan { network, settings } = self.plan(data.domain(), data.labelled())?;
+            let (Plan { network, settings }, weights) = self.plan(data.domain(), data.labelled())?;
             let (h, w) = network.input_size;
             let named = network.model.clone();
-            if !self.options.names_model()? {
-                let device = if self.device == DeviceName::Cpu { "CPU" } else { "GPU" };
-                output.say(format_args!("model auto: {named}, because this runs on a {device}"));
-            }
+            self.reason(&network, weights.as_ref())?.iter().for_each(|reason| output.say(reason));
             Mixing::new(&settings.mix, settings.seed, data).map_err(|e| Usage(e.to_string()))?;
             data.check_crop(settings.augmentation.crop).map_err(|e| self.options.refuse(&e))?;
             let mut trainer = Trainer::new(device, network, settings)?;
-            if let Some(file) = &self.weights {
-                trainer.begin_with(&Checkpoint::read(file)?)?;
+            if let Some(weights) = &weights {
+                trainer.begin_with(weights)?;
             }
             let n = trainer.network().store().parameter_count();
             output.say(format_args!("{named} with {n} parameters on {} samples at {h}x{w}", data.len()));

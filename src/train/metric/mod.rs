@@ -5,5 +5,5 @@ mod protocol;
 mod semantics;
 
 pub use depth::{Average, Depth, Picture, average, picture};
-pub use protocol::{Crop, Flip, Frame, Plane, Prepared, Protocol, mirror_average, resize};
+pub use protocol::{Crop, Flip, Frame, Place, Plane, Prepared, Protocol, mirror_average, resize};
 pub use semantics::{Confusion, Scores};

@@ -45,6 +45,8 @@ pub enum Frame {
 
 /// Rows and columns of the KB crop.
 const KB: (usize, usize) = (352, 1216);
+/// Rows and columns of NYU's pictures.
+const NYU: (usize, usize) = (480, 640);
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,30 +95,66 @@ pub struct Prepared {
 /// A depth map: row-major metres, its rows and its columns.
 pub type Plane<'a> = (&'a [f32], usize, usize);
 
+/// Where a true map lies in the picture that it was cut from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Rows and columns of the picture.
+    pub picture: (usize, usize),
+    /// The picture's row and column of the map's first pixel; negative where the map is padded.
+    pub first: (i64, i64),
+}
+
+impl Place {
+    /// That of a map of all the picture.
+    pub fn whole(rows: usize, columns: usize) -> Self {
+        Self { picture: (rows, columns), first: (0, 0) }
+    }
+}
+
 impl Protocol {
-    /// Picks the pixels of one picture of whose prediction nothing but the size is known: one of the KB crop's size is laid on
-    /// the full frame (or the truth cut to it), any other is resized to the truth's.
+    /// Whether the protocol says which pixels of a map count that lies there; none where the whole picture's size is not known.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When a map has not rows times columns values.
-    pub fn prepare(&self, prediction: Plane, truth: Plane) -> Prepared {
-        let (p, ph, pw) = prediction;
-        self.pick((&self.sound(p), ph, pw), truth)
+    /// In words: of which pictures it does.
+    pub fn check(&self, place: Option<Place>) -> Result<(), String> {
+        let name = &self.name;
+        match (self.crop, self.frame, place.map(|place| place.picture)) {
+            (Crop::None, ..) | (_, Frame::KbCrop, _) | (Crop::Nyu, _, Some(NYU)) => Ok(()),
+            (Crop::Nyu, _, Some((h, w))) => Err(format!(
+                "the protocol {name} names rows and columns of pictures of {}x{}, found {h}x{w}; use `--protocol full`, or convert the pictures as they are",
+                NYU.0, NYU.1
+            )),
+            (_, _, Some(_)) => Ok(()),
+            (_, _, None) => Err(format!(
+                "the protocol {name} needs the size of the whole picture, and the set says only which part of it is stored; convert the source again"
+            )),
+        }
     }
 
-    /// As [`prepare`](Self::prepare), of a prediction that shows all of the truth's picture, whatever its size.
+    /// Picks the pixels of one picture of whose prediction nothing but the size is known: one of the KB crop's size is laid on
+    /// the full frame (or the truth cut to it), any other is resized to the truth's. The truth is `place` of its picture.
     ///
     /// # Panics
     ///
     /// When a map has not rows times columns values.
-    pub fn prepare_whole(&self, prediction: Plane, truth: Plane) -> Prepared {
+    pub fn prepare(&self, prediction: Plane, truth: Plane, place: Place) -> Prepared {
+        let (p, ph, pw) = prediction;
+        self.pick((&self.sound(p), ph, pw), truth, place)
+    }
+
+    /// As [`prepare`](Self::prepare), of a prediction that shows what the truth shows, whatever its size.
+    ///
+    /// # Panics
+    ///
+    /// When a map has not rows times columns values.
+    pub fn prepare_whole(&self, prediction: Plane, truth: Plane, place: Place) -> Prepared {
         let ((p, ph, pw), (_, th, tw)) = (prediction, truth);
         let p = self.sound(p);
         if (ph, pw) == (th, tw) {
-            return self.pick((&p, ph, pw), truth);
+            return self.pick((&p, ph, pw), truth, place);
         }
-        self.pick((&resize((&p, ph, pw), (th, tw)), th, tw), truth)
+        self.pick((&resize((&p, ph, pw), (th, tw)), th, tw), truth, place)
     }
 
     /// Before anything is resized: a neighbour of what is no number would become none as well.
@@ -124,7 +162,7 @@ impl Protocol {
         prediction.iter().map(|d| sound(*d, self.range)).collect()
     }
 
-    fn pick(&self, prediction: Plane, truth: Plane) -> Prepared {
+    fn pick(&self, prediction: Plane, truth: Plane, place: Place) -> Prepared {
         let ((p, ph, pw), (t, th, tw)) = (prediction, truth);
         assert_eq!((p.len(), t.len()), (ph * pw, th * tw), "a map has rows times columns values");
         // Where the KB crop lies in the truth.
@@ -140,11 +178,16 @@ impl Protocol {
             _ => (base, Some(resize(prediction, size))),
         };
         let (p, pw) = resized.as_ref().map_or((p, pw), |p| (p.as_slice(), size.1));
-        let (rows, columns) = self.crop.of(size.0, size.1);
+        // The picture that the crop is one of, and the truth's first pixel in it.
+        let (picture, first) = match self.frame {
+            Frame::KbCrop => (size, (-(base.0 as i64), -(base.1 as i64))),
+            Frame::Whole => (place.picture, place.first),
+        };
+        let (rows, columns) = self.crop.of(picture.0, picture.1);
         let (low, high) = self.range;
         let mut pairs = Vec::new();
-        for row in rows.start + base.0..rows.end + base.0 {
-            for column in columns.start + base.1..columns.end + base.1 {
+        for row in moved(rows, first.0, th) {
+            for column in moved(columns.clone(), first.1, tw) {
                 let g = t[row * tw + column];
                 let at = row.checked_sub(origin.0).zip(column.checked_sub(origin.1).filter(|column| *column < pw));
                 let predicted = at.and_then(|(row, column)| p.get(row * pw + column));
@@ -168,6 +211,12 @@ impl Prepared {
         let near: Vec<(f32, f32)> = self.pairs.iter().copied().filter(|(_, g)| *g <= limit).collect();
         picture(&near, self.range, self.median_scaling)
     }
+}
+
+/// Indices of a picture as those of a map of `n` that begins with number `first` of them.
+fn moved(indices: Range<usize>, first: i64, n: usize) -> Range<usize> {
+    let at = |i: usize| (i as i64 - first).clamp(0, n as i64) as usize;
+    at(indices.start)..at(indices.end)
 }
 
 /// NaN and minus infinity become the least, infinity the largest depth; everything else stays.
@@ -244,12 +293,14 @@ mod tests {
         let truth = by_row(375, 1242);
         for (rows, columns) in [(352, 1216), (352, 608), (375, 1242)] {
             let prediction = by_row(rows, columns);
-            let whole = protocol.prepare_whole((&prediction, rows, columns), (&truth, 375, 1242)).evaluate();
+            let whole = protocol
+                .prepare_whole((&prediction, rows, columns), (&truth, 375, 1242), Place::whole(375, 1242))
+                .evaluate();
             let error = whole.metrics.unwrap().abs_rel;
             assert!(error < 1e-3, "{rows}x{columns}: {error}");
         }
         let crop = by_row(352, 1216);
-        let guessed = protocol.prepare((&crop, 352, 1216), (&truth, 375, 1242)).evaluate();
+        let guessed = protocol.prepare((&crop, 352, 1216), (&truth, 375, 1242), Place::whole(375, 1242)).evaluate();
         assert!(guessed.metrics.unwrap().abs_rel > 0.02, "its size alone says that it is the crop");
     }
 
@@ -257,7 +308,7 @@ mod tests {
     fn what_is_no_number_does_not_spread_when_a_prediction_is_resized() {
         let protocol: Protocol = "full".parse().unwrap();
         let prediction = [f32::INFINITY, 2.0, 2.0, f32::NAN];
-        let found = protocol.prepare((&prediction, 1, 4), (&[1.0; 8], 1, 8));
+        let found = protocol.prepare((&prediction, 1, 4), (&[1.0; 8], 1, 8), Place::whole(1, 8));
         let depths: Vec<f32> = found.pairs.iter().map(|(d, _)| *d).collect();
         assert_eq!(depths[0], 10.0);
         assert_eq!(depths[3..5], [2.0, 2.0]);
@@ -282,9 +333,9 @@ mod tests {
         for name in ["nyu", "kb_garg", "kb_eigen", "full_garg", "full"] {
             let protocol: Protocol = name.parse().unwrap();
             let prediction = vec![1.0; 352 * 1216];
-            let picture = protocol.prepare((&prediction, 352, 1216), (&[2.0; 12], 3, 4)).evaluate();
+            let picture = protocol.prepare((&prediction, 352, 1216), (&[2.0; 12], 3, 4), Place::whole(3, 4)).evaluate();
             assert!(picture.pixels <= 12, "{name}");
-            let picture = protocol.prepare((&[1.0; 6], 2, 3), (&[2.0; 12], 3, 4)).evaluate();
+            let picture = protocol.prepare((&[1.0; 6], 2, 3), (&[2.0; 12], 3, 4), Place::whole(3, 4)).evaluate();
             assert!(picture.pixels <= 12, "{name}");
         }
     }

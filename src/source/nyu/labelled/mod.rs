@@ -22,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 use ndarray::{Array2, Array3};
 
 use super::RGB_CAMERA;
-use crate::sample::{Depth, Fault, IGNORE, Image, Invalid, Sample, Semantics, Size};
+use crate::sample::{Crop, Depth, Fault, IGNORE, Image, Invalid, Sample, Semantics, Size};
 use crate::source::mat::hdf5::Scratch;
 use crate::source::{Entry, Fields, Header, Loaded, Source, SourceError};
 
@@ -209,9 +209,9 @@ impl Labelled {
         if let Some((frames, classes)) = &self.labels {
             sample.semantics = Some(self.semantics(frames, classes, frame, scratch).map_err(fault(frames))?);
         }
-        let crop = (self.border == Border::Crop).then(|| self.border.window(GRID));
+        let crop = Crop::new(self.border.window(GRID), GRID);
         if self.header.fields.intrinsics {
-            sample.intrinsics = Some(crop.map_or(RGB_CAMERA, |window| RGB_CAMERA.window(window)));
+            sample.intrinsics = Some(crop.map_or(RGB_CAMERA, |crop| RGB_CAMERA.window(crop.window)));
         }
         Ok(Loaded { sample, crop, invalid, provenance: None })
     }

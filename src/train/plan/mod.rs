@@ -1,7 +1,12 @@
 //! Everything that decides a run, in layers: what is usual, what a file says, what is asked for besides.
 
-use serde_json::{Map, Value, json};
+mod layer;
 
+use serde_json::{Value, json};
+
+use self::layer::{differing, flattened, joined, object, overlay, shortened};
+
+pub use self::layer::{Layer, NETWORK, put};
 use super::augment::Augmentation;
 use super::model::{Config, ConfigError};
 use super::settings::Settings;
@@ -15,9 +20,6 @@ pub struct Plan {
     /// The rest.
     pub settings: Settings,
 }
-
-/// Values by key; tables hold tables.
-pub type Layer = Map<String, Value>;
 
 /// What the data and the machine say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +54,6 @@ pub enum PlanError {
     Network(#[from] ConfigError),
 }
 
-/// The table of the network.
-pub const NETWORK: &str = "network";
-
 impl Plan {
     /// The usual run, with the values of the layers in place of its own; later layers win.
     ///
@@ -63,9 +62,7 @@ impl Plan {
     /// Keys that are unknown, values that cannot be; both by name.
     pub fn new(usual: Usual, layers: &[Layer]) -> Result<Self, PlanError> {
         let (asked, mut network) = joined(layers)?;
-        if network.get("model").is_none_or(|name| name == "auto") {
-            network.insert("model".into(), json!(usual.model));
-        }
+        network.entry("model").or_insert_with(|| json!(usual.model));
         let name = network.get("model").and_then(Value::as_str).unwrap_or_default();
         let mut base = Config::named(name)?;
         if let Some(size) = network.get("input.size") {
@@ -82,7 +79,7 @@ impl Plan {
             None => base.d_max,
         };
         // Indoors 2.7 m of 10, on the road 15 m of 80 (dss.md 6.6).
-        let road = base.d_max > 20.0;
+        let road = base.d_max > ROOMS_M;
         base.depth_start = Some(if road { 0.1875 } else { 0.27 } * base.d_max);
         base.d_lo = if road { 1.0 } else { 0.1 };
 
@@ -103,16 +100,33 @@ impl Plan {
         Ok(plan)
     }
 
+    /// What a run that begins from weights of this network takes over from it, unless later layers say otherwise: its model, its size
+    /// and whatever does not follow from those. Depths of rooms are no start for roads, nor the other way round: they stay usual.
+    ///
+    /// # Errors
+    ///
+    /// A network that this version cannot make.
+    pub fn of_weights(usual: Usual, network: &Config) -> Result<Layer, PlanError> {
+        let mut taken = Layer::new();
+        put(&mut taken, "model", json!(network.model));
+        put(&mut taken, "input.size", json!(network.input_size));
+        let follows = object(&Self::new(usual, &[in_network(taken.clone())])?.network);
+        let other_depths = (network.d_max > ROOMS_M) != (usual.domain == Domain::Road);
+        for (key, value) in object(network) {
+            if follows.get(&key) != Some(&value) && !(other_depths && OF_DEPTH.contains(&key.as_str())) {
+                put(&mut taken, &key, value);
+            }
+        }
+        Ok(in_network(taken))
+    }
+
     /// This run, with the values of the layers in place of its own.
     ///
     /// # Errors
     ///
     /// As [`Plan::new`].
     pub fn over(&self, layers: &[Layer]) -> Result<Self, PlanError> {
-        let (asked, mut network) = joined(layers)?;
-        if network.get("model").is_some_and(|name| name == "auto") {
-            network.remove("model");
-        }
+        let (asked, network) = joined(layers)?;
         self.clone().with(&asked, network)
     }
 
@@ -187,121 +201,18 @@ impl Plan {
     }
 }
 
+/// Rooms are no deeper, in metres.
+const ROOMS_M: f64 = 20.0;
+
+/// What of a network follows from how deep its scenes are.
+const OF_DEPTH: [&str; 3] = ["d_max", "loss.d_lo", "head.depth.start"];
+
+fn in_network(network: Layer) -> Layer {
+    Layer::from_iter([(NETWORK.to_owned(), Value::Object(network))])
+}
+
 /// From first weights that are drawn, the learning rates of dss.md section 9 are too small.
 pub const FROM_SCRATCH: f64 = 5.0;
-
-/// Puts a value under a key with dots, making the tables on the way.
-pub fn put(layer: &mut Layer, key: &str, value: Value) {
-    match key.split_once('.') {
-        None => {
-            layer.insert(key.to_owned(), value);
-        }
-        Some((table, rest)) => {
-            let inner = layer.entry(table).or_insert_with(|| Value::Object(Layer::new()));
-            if let Value::Object(inner) = inner {
-                put(inner, rest, value);
-            }
-        }
-    }
-}
-
-fn object(value: &impl serde::Serialize) -> Layer {
-    match serde_json::to_value(value) {
-        Ok(Value::Object(all)) => all,
-        _ => Layer::new(),
-    }
-}
-
-/// The layers as one, and what they say of the network under its keys with dots.
-fn joined(layers: &[Layer]) -> Result<(Layer, Layer), PlanError> {
-    let (mut asked, mut network) = (Layer::new(), Layer::new());
-    for layer in layers {
-        let mut layer = layer.clone();
-        match layer.remove(NETWORK) {
-            None => {}
-            Some(Value::Object(of_network)) => network.extend(flattened(&of_network)),
-            Some(_) => return Err(PlanError::Value(format!("`{NETWORK}`: expected a table"))),
-        }
-        merge(&mut asked, layer);
-    }
-    Ok((asked, network))
-}
-
-/// What tables hold, under keys with dots.
-fn flattened(table: &Layer) -> Layer {
-    fn flatten(path: &str, table: &Layer, out: &mut Layer) {
-        for (key, value) in table {
-            match value {
-                Value::Object(inner) => flatten(&below(path, key), inner, out),
-                value => {
-                    out.insert(below(path, key), value.clone());
-                }
-            }
-        }
-    }
-    let mut out = Layer::new();
-    flatten("", table, &mut out);
-    out
-}
-
-/// The key of what stands under `key` in the table called `path`.
-fn below(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
-fn merge(base: &mut Layer, over: Layer) {
-    for (key, value) in over {
-        match (base.get_mut(&key), value) {
-            (Some(Value::Object(inner)), Value::Object(over)) if key != MIX => merge(inner, over),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
-    }
-}
-
-/// The table whose keys are methods: named again it is replaced as a whole.
-const MIX: &str = "mix";
-
-/// Puts values over others; none may be new.
-fn overlay(base: &mut Layer, over: &Layer, path: &str) -> Result<(), PlanError> {
-    for (key, value) in over {
-        let full = below(path, key);
-        match (base.get_mut(key), value) {
-            (None, _) => return Err(PlanError::Unknown { key: full }),
-            (Some(Value::Object(inner)), Value::Object(over)) if key != MIX => overlay(inner, over, &full)?,
-            (Some(own), value) => *own = value.clone(),
-        }
-    }
-    Ok(())
-}
-
-fn differing(path: &str, ours: &Layer, theirs: &Layer) -> Option<(String, Value, Value)> {
-    theirs.iter().find_map(|(key, theirs)| {
-        let full = below(path, key);
-        let ours = ours.get(key).unwrap_or(&Value::Null);
-        match (ours, theirs) {
-            _ if Settings::ASIDE.contains(&full.as_str()) => None,
-            (Value::Object(ours), Value::Object(theirs)) if key != MIX => differing(&full, ours, theirs),
-            (ours, theirs) => (ours != theirs).then(|| (full, ours.clone(), theirs.clone())),
-        }
-    })
-}
-
-/// Without what is absent, and with the few digits that an f32 is known by.
-fn shortened(value: Value) -> Value {
-    match value {
-        Value::Object(all) => all.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k, shortened(v))).collect(),
-        Value::Array(all) => all.into_iter().map(shortened).collect(),
-        Value::Number(n) if n.is_f64() => {
-            let n = n.as_f64().unwrap_or_default();
-            let single = n as f32;
-            let short = if f64::from(single) == n { single.to_string().parse().unwrap_or(n) } else { n };
-            json!(short)
-        }
-        other => other,
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -361,6 +272,23 @@ mod tests {
         let road = Plan::new(Usual { domain: Domain::Road, labelled: false, ..USUAL }, &[]).unwrap();
         assert_eq!((road.network.d_max, road.network.d_lo, road.network.depth_start), (80.0, 1.0, Some(15.0)));
         assert_eq!((road.settings.semantics, road.settings.augmentation.rotation), (false, 1.0));
+    }
+
+    #[test]
+    fn a_run_takes_the_network_of_its_first_weights_over() {
+        let text = "[network]\nmodel = \"dss-tiny\"\nd_max = 15\ninput.size = [96, 128]\ninput.mean = [0.4, 0.5, 0.6]\nlgcat.n_s = 1";
+        let first = plan(&[text]).unwrap().network;
+        let begun = |usual: Usual, over: &str| {
+            let layers = [Plan::of_weights(usual, &first).unwrap(), Plan::read(over).unwrap()];
+            Plan::new(usual, &layers).unwrap().network
+        };
+        for over in ["", "network.model = \"auto\""] {
+            assert_eq!(begun(USUAL, over), first);
+        }
+        let larger = begun(USUAL, "network.input.size = [192, 256]");
+        assert_eq!((larger.encoder_window, larger.d_max, larger.input_mean), ((6, 8), 15.0, [0.4, 0.5, 0.6]));
+        let road = begun(Usual { domain: Domain::Road, ..USUAL }, "");
+        assert_eq!((road.d_max, road.d_lo, road.depth_start, road.lgcat_n_s), (80.0, 1.0, Some(15.0), 1));
     }
 
     #[test]
