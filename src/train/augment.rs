@@ -57,7 +57,7 @@ impl Default for Augmentation {
 }
 
 impl Augmentation {
-    /// What dss.md section 9 says for rooms and roads. It names no crop and no contrast, so that there are none.
+    /// What dss.md section 9 says for rooms and roads. It names no share of a crop and no contrast, so that there are none.
     pub fn usual(domain: Domain) -> Self {
         let road = domain == Domain::Road;
         Self {
@@ -111,17 +111,21 @@ impl Augmentation {
         sample
     }
 
-    /// The sample on the grid of the network: cropped, resized, mirrored with probability `flip`, turned.
+    /// The sample on the grid of the network: mirrored with probability `flip`, turned, cropped and resized. A crop of a turned
+    /// picture shows what lies beside it, where there is something.
     pub fn place(&self, sample: &Sample, size: Size, flip: f64, chance: &mut Stream) -> Sample {
         let mirrored = chance.uniform() < flip;
         let degrees = self.rotation * (2.0 * chance.uniform() - 1.0);
         let draws = [chance.uniform(), chance.uniform(), chance.uniform()];
-        let placed = match self.crop {
-            Crop::Share(1.0..) => sample.resize(size),
-            some => sample.window(crop(sample.image.size(), some, draws)).resize(size),
+        let moved = |sample: Sample| {
+            let sample = if mirrored { sample.mirror() } else { sample };
+            if degrees == 0.0 { sample } else { sample.rotate(degrees) }
         };
-        let placed = if mirrored { placed.mirror() } else { placed };
-        if degrees == 0.0 { placed } else { placed.rotate(degrees) }
+        match self.crop {
+            // All of it: on the grid of the network there is less to turn.
+            Crop::Share(1.0..) => moved(sample.resize(size)),
+            some => moved(sample.clone()).window(crop(sample.image.size(), some, draws)).resize(size),
+        }
     }
 
     /// How the values of the three channels, 0 to 255, are changed; all in [0, 1].
@@ -220,6 +224,17 @@ mod tests {
         let k = placed.intrinsics.unwrap();
         assert!(k.fx > 50.0 && k.fx <= 100.0, "{k:?}");
         assert!(placed.depth.metres().iter().all(|&m| m >= 1.0), "no depth is made up");
+    }
+
+    #[test]
+    fn a_window_of_a_turned_picture_shows_what_lies_beside_it() {
+        let size = Size::new(200, 300);
+        let flat = Sample::new(Image::filled(size, 100), Depth::from_metres(Array2::from_elem((200, 300), 2.0)).0);
+        let turned = Augmentation { crop: Crop::Pixels(100, 150), rotation: 10.0, ..Augmentation::default() };
+        let place = |i: usize| turned.place(&flat, Size::new(100, 150), 0.5, &mut Stream::new(&format!("{i}"), 3));
+        let whole = (0..100).filter(|i| place(*i).depth.n_valid() == 100 * 150).count();
+        // The picture's own corners are black; a window turned by itself would nearly always have some.
+        assert!((30..100).contains(&whole), "{whole}");
     }
 
     #[test]

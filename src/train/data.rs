@@ -111,6 +111,13 @@ impl Data {
         self.sets.iter().any(|set| set.spec().label_space.is_some())
     }
 
+    /// The least height and the least width of a set's pictures.
+    pub fn least_size(&self) -> Size {
+        let sizes = || self.sets.iter().map(|set| set.spec().size);
+        let least = |side: fn(Size) -> usize| sizes().map(side).min().unwrap_or_default();
+        Size::new(least(|size| size.height), least(|size| size.width))
+    }
+
     /// Size of the pictures of the first set.
     pub fn size(&self) -> Option<Size> {
         self.sets.first().map(|set| set.spec().size)

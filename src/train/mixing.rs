@@ -6,6 +6,7 @@ use super::data::Data;
 use crate::label::LabelSpace;
 use crate::mix::{Domain, Draws, Method, Parameters, PartnerRule, Partners, Purpose, Side};
 use crate::sample::{Entry, Sample};
+use crate::shard::Spec;
 
 /// Methods, each with the share of the samples it is applied to; together at most 1.
 pub type MixShares = BTreeMap<Method, f64>;
@@ -78,12 +79,12 @@ impl Mixing {
         if let Some(method) = used().find(|m| m.needs_partner() && data.len() < 2) {
             return Err(MixError::NoPartner { method });
         }
-        // A mix has labels only where both samples have: those without keep to themselves.
-        let group = |labelled: bool, dataset: &str| format!("{dataset} {}", if labelled { "with" } else { "without" });
-        let all: Vec<(String, &Entry)> = data
-            .entries()
-            .map(|(set, entry)| (group(set.spec().label_space.is_some(), &set.spec().dataset), entry))
-            .collect();
+        // A mix has labels only where both samples have: those without keep to themselves. Pictures of another size are of another
+        // camera (mixes.md section 1).
+        let group = |spec: &Spec| {
+            format!("{} {} {}", spec.dataset, spec.size, if spec.label_space.is_some() { "with" } else { "without" })
+        };
+        let all: Vec<(String, &Entry)> = data.entries().map(|(set, entry)| (group(set.spec()), entry)).collect();
         let grouped: Vec<(&str, &Entry)> = all.iter().map(|(group, entry)| (group.as_str(), *entry)).collect();
         Ok(Self {
             shares: shares.clone(),

@@ -69,7 +69,7 @@ impl Default for Settings {
 
 impl Settings {
     /// The settings that the result does not depend on: a run may go on with others.
-    pub const ASIDE: [&'static str; 6] = ["checkpoint_every", "validate_every", "best", "keep", "pictures", "strict"];
+    pub const ASIDE: [&'static str; 5] = ["checkpoint_every", "validate_every", "keep", "pictures", "strict"];
 
     /// # Errors
     ///

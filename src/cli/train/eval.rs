@@ -126,8 +126,7 @@ impl Args {
             EvaluateError::Protocol { .. } => Usage(error.to_string()).into(),
             error => anyhow::Error::from(error),
         })?;
-        let mut value = value(&network, &sets, &rules, &evaluation);
-        value["model_hash"] = json!(hash);
+        let mut value = value(&network, &hash, &sets, &rules, &evaluation);
         let mut text = text(&rules.protocol, &evaluation);
         if let Some(folder) = &self.report {
             let space = evaluation.semantics.as_ref().map(|(space, _)| *space);
@@ -170,7 +169,13 @@ pub(super) fn text(protocol: &Protocol, found: &Evaluation) -> String {
 }
 
 /// Everything that evaluation.md section 10 asks for.
-pub(super) fn value<D: Backend<f32>>(network: &Dss<f32, D>, sets: &[Set], rules: &Rules, found: &Evaluation) -> Value {
+pub(super) fn value<D: Backend<f32>>(
+    network: &Dss<f32, D>,
+    hash: &str,
+    sets: &[Set],
+    rules: &Rules,
+    found: &Evaluation,
+) -> Value {
     let set = |set: &Set| {
         let spec = set.spec();
         json!({ "dataset": spec.dataset, "split": spec.split, "samples": set.rows().count(), "fingerprint": set.fingerprint() })
@@ -180,6 +185,7 @@ pub(super) fn value<D: Backend<f32>>(network: &Dss<f32, D>, sets: &[Set], rules:
     value["semantics"] = json!(found.semantics.as_ref().map(|(_, scores)| scores));
     value["score"] = json!(found.semantics.as_ref().map(|(space, _)| space.name()));
     value["model"] = json!(network.config().model);
+    value["model_hash"] = json!(hash);
     value["size"] = rules.size.to_json(network.config());
     value["sets"] = sets.iter().map(set).collect();
     if !found.unread.is_empty() {

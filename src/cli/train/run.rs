@@ -14,6 +14,7 @@ use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::{Output, Steps};
 use crate::file::{claim, write_atomically};
 use crate::mix::Domain;
+use crate::sample::Size;
 use crate::shard::Set;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
@@ -22,7 +23,7 @@ use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::mixing::Mixing;
 use crate::train::model::Config;
 use crate::train::op::Backend;
-use crate::train::plan::{Plan, Usual};
+use crate::train::plan::{Plan, Shown, Usual};
 use crate::train::report::{Speed, StepReport};
 use crate::train::session::{self, BEST, EVALUATION, LOG, Session, Told, Validation, validation_rules};
 use crate::train::trainer::{LAST, Trainer};
@@ -154,17 +155,14 @@ impl Args {
             let own = Checkpoint::read(&path)?.plan()?;
             own.over(&self.options.layers()?).map_err(|e| self.options.refuse(&e))?
         } else {
-            let (domain, labelled) = match choose(&self.sets, &self.val, output) {
-                Ok((training, _)) => {
-                    let data = Data::new(training)?;
-                    (data.domain(), data.labelled())
-                }
+            let shown = match choose(&self.sets, &self.val, output) {
+                Ok((training, _)) => Shown::of(&Data::new(training)?),
                 Err(reason) => {
                     output.say(format_args!("{reason:#}: these are the settings for rooms with labels"));
-                    (Domain::Indoor, true)
+                    Shown { domain: Domain::Indoor, labelled: true, least: Size::new(480, 640) }
                 }
             };
-            self.plan(domain, labelled)?.0
+            self.plan(shown)?.0
         };
         let text = if self.resume { plan.to_toml() } else { plan.to_toml_beside(&self.options.layers()?)? };
         output.result(text, &json!({"network": plan.network, "settings": plan.settings}))?;
@@ -180,13 +178,13 @@ impl Args {
     }
 
     /// The plan that the options ask for, and the file of first weights if there is one.
-    fn plan(&self, domain: Domain, labelled: bool) -> Result<(Plan, Option<Checkpoint>)> {
+    fn plan(&self, shown: Shown) -> Result<(Plan, Option<Checkpoint>)> {
         let model = match self.device {
             DeviceName::Cpu => "dss-nano",
             DeviceName::Cuda(_) => "dss-tiny",
         };
         let weights = self.weights.as_deref().map(Checkpoint::read).transpose()?;
-        let usual = Usual { model, domain, labelled, from_scratch: weights.is_none() };
+        let usual = Usual { model, shown, from_scratch: weights.is_none() };
         let own = weights.as_ref().and_then(Checkpoint::config);
         let taken = own.map(|network| Plan::of_weights(usual, network)).transpose()?;
         let layers: Vec<_> = taken.into_iter().chain(self.options.layers()?).collect();
@@ -253,7 +251,7 @@ impl Args {
             let (asked, weights) = if self.resume {
                 (own.over(&self.options.layers()?).map_err(|e| self.options.refuse(&e))?, None)
             } else {
-                self.plan(data.domain(), data.labelled())?
+                self.plan(Shown::of(data))?
             };
             if let Some((key, has, asked)) = own.difference(&asked) {
                 let run = self.out.display();
@@ -270,7 +268,7 @@ impl Args {
             trainer.set_settings(asked.settings);
             trainer
         } else {
-            let (Plan { network, settings }, weights) = self.plan(data.domain(), data.labelled())?;
+            let (Plan { network, settings }, weights) = self.plan(Shown::of(data))?;
             let (h, w) = network.input_size;
             let named = network.model.clone();
             self.reason(&network, weights.as_ref())?.iter().for_each(|reason| output.say(reason));
@@ -321,7 +319,9 @@ impl Args {
             Some(found) => found,
             None => evaluate(network, sets, &rules, |_| ())?,
         };
-        let (text, value) = (eval::text(&rules.protocol, &found), eval::value(network, sets, &rules, &found));
+        let text = eval::text(&rules.protocol, &found);
+        let hash = Checkpoint::read(&self.out.join(LAST))?.hash();
+        let value = eval::value(network, &hash, sets, &rules, &found);
         write_atomically(&self.out.join(EVALUATION), serde_json::to_string_pretty(&value)?.as_bytes())?;
         Ok((text, value, found.unread))
     }

@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 use self::layer::{differing, flattened, joined, object, overlay, shortened};
 
 pub use self::layer::{Layer, NETWORK, put};
-use super::augment::Augmentation;
+use super::augment::{Augmentation, Crop};
+use super::data::Data;
 use super::model::{Config, ConfigError};
 use super::settings::Settings;
 use crate::mix::Domain;
+use crate::sample::Size;
 
 /// A run: its network and its settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,15 +23,37 @@ pub struct Plan {
     pub settings: Settings,
 }
 
+/// What the sets show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Rooms or roads.
+    pub domain: Domain,
+    /// Whether there are labels.
+    pub labelled: bool,
+    /// The least height and width of the pictures.
+    pub least: Size,
+}
+
+impl Shown {
+    /// By these sets.
+    pub fn of(data: &Data) -> Self {
+        Self { domain: data.domain(), labelled: data.labelled(), least: data.least_size() }
+    }
+
+    /// Whether windows of the usual size can be taken out of roads.
+    fn has_road_windows(self) -> bool {
+        let (rows, columns) = ROAD_WINDOW;
+        self.domain == Domain::Road && self.least.height >= rows && self.least.width >= columns
+    }
+}
+
 /// What the data and the machine say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usual {
     /// The network that `auto` stands for.
     pub model: &'static str,
-    /// Rooms or roads.
-    pub domain: Domain,
-    /// Whether the sets have labels.
-    pub labelled: bool,
+    /// What the sets show.
+    pub shown: Shown,
     /// Whether the first weights are drawn, not given: learning rates are then five times those of dss.md section 9.
     pub from_scratch: bool,
 }
@@ -65,9 +89,21 @@ impl Plan {
         network.entry("model").or_insert_with(|| json!(usual.model));
         let name = network.get("model").and_then(Value::as_str).unwrap_or_default();
         let mut base = Config::named(name)?;
-        if let Some(size) = network.get("input.size") {
-            let size =
-                serde_json::from_value(size.clone()).map_err(|e| PlanError::Value(format!("`input.size`: {e}")))?;
+        let size: Option<(usize, usize)> = match network.get("input.size") {
+            Some(size) => {
+                Some(serde_json::from_value(size.clone()).map_err(|e| PlanError::Value(format!("`input.size`: {e}")))?)
+            }
+            None => None,
+        };
+        let mut augmentation = Augmentation::usual(usual.shown.domain);
+        let has_crop = asked.get("augmentation").is_some_and(|all| all.get("crop").is_some());
+        // dss-nano usually sees less than such a window.
+        let is_large = base.input_size.0 >= ROAD_WINDOW.0;
+        let takes_windows = size.map_or(is_large, |size| size == ROAD_WINDOW) && !has_crop;
+        if takes_windows && usual.shown.has_road_windows() {
+            augmentation.crop = Crop::Pixels(ROAD_WINDOW.0, ROAD_WINDOW.1);
+            base = base.for_size(ROAD_WINDOW);
+        } else if let Some(size) = size {
             base = base.for_size(size);
         }
         // Features are exchanged on the decoder's finest map, whatever its stride.
@@ -75,7 +111,7 @@ impl Plan {
         base.lgcat_scales = stride.map_or(base.lgcat_scales, |stride| vec![stride as usize]);
         base.d_max = match network.get("d_max") {
             Some(d_max) => d_max.as_f64().unwrap_or(base.d_max),
-            None if usual.domain == Domain::Road => 80.0,
+            None if usual.shown.domain == Domain::Road => 80.0,
             None => base.d_max,
         };
         // Indoors 2.7 m of 10, on the road 15 m of 80 (dss.md 6.6).
@@ -87,8 +123,8 @@ impl Plan {
         let mut settings = Settings {
             steps,
             warmup: (steps / 20).min(500),
-            augmentation: Augmentation::usual(usual.domain),
-            semantics: usual.labelled,
+            augmentation,
+            semantics: usual.shown.labelled,
             ..Settings::default()
         };
         if usual.from_scratch {
@@ -96,7 +132,7 @@ impl Plan {
             settings.optimiser.lr_encoder *= FROM_SCRATCH;
         }
         let mut plan = Self { network: base, settings }.with(&asked, network)?;
-        plan.settings.semantics &= usual.labelled;
+        plan.settings.semantics &= usual.shown.labelled;
         Ok(plan)
     }
 
@@ -111,7 +147,7 @@ impl Plan {
         put(&mut taken, "model", json!(network.model));
         put(&mut taken, "input.size", json!(network.input_size));
         let follows = object(&Self::new(usual, &[in_network(taken.clone())])?.network);
-        let other_depths = (network.d_max > ROOMS_M) != (usual.domain == Domain::Road);
+        let other_depths = (network.d_max > ROOMS_M) != (usual.shown.domain == Domain::Road);
         for (key, value) in object(network) {
             if follows.get(&key) != Some(&value) && !(other_depths && OF_DEPTH.contains(&key.as_str())) {
                 put(&mut taken, &key, value);
@@ -201,6 +237,9 @@ impl Plan {
     }
 }
 
+/// Rows and columns of the windows that roads are learned from (dss.md 3.1).
+const ROAD_WINDOW: (usize, usize) = (352, 608);
+
 /// Rooms are no deeper, in metres.
 const ROOMS_M: f64 = 20.0;
 
@@ -218,7 +257,9 @@ pub const FROM_SCRATCH: f64 = 5.0;
 mod tests {
     use super::*;
 
-    const USUAL: Usual = Usual { model: "dss-nano", domain: Domain::Indoor, labelled: true, from_scratch: true };
+    const ROOMS: Shown = Shown { domain: Domain::Indoor, labelled: true, least: Size::new(480, 640) };
+    const ROADS: Shown = Shown { domain: Domain::Road, ..ROOMS };
+    const USUAL: Usual = Usual { model: "dss-nano", shown: ROOMS, from_scratch: true };
 
     fn plan(layers: &[&str]) -> Result<Plan, PlanError> {
         let layers: Result<Vec<Layer>, _> = layers.iter().map(|text| Plan::read(text)).collect();
@@ -269,7 +310,7 @@ mod tests {
         assert_eq!((fine.out_stride, fine.lgcat_scales), (2, vec![2]));
         let mixes = plan(&["[mix]\nnearfarmix = 0.5", "[mix]\ncutmix = 0.25"]).unwrap().settings.mix;
         assert_eq!(mixes.into_iter().collect::<Vec<_>>(), [(crate::mix::Method::CutMix, 0.25)]);
-        let road = Plan::new(Usual { domain: Domain::Road, labelled: false, ..USUAL }, &[]).unwrap();
+        let road = Plan::new(Usual { shown: Shown { labelled: false, ..ROADS }, ..USUAL }, &[]).unwrap();
         assert_eq!((road.network.d_max, road.network.d_lo, road.network.depth_start), (80.0, 1.0, Some(15.0)));
         assert_eq!((road.settings.semantics, road.settings.augmentation.rotation), (false, 1.0));
     }
@@ -287,8 +328,26 @@ mod tests {
         }
         let larger = begun(USUAL, "network.input.size = [192, 256]");
         assert_eq!((larger.encoder_window, larger.d_max, larger.input_mean), ((6, 8), 15.0, [0.4, 0.5, 0.6]));
-        let road = begun(Usual { domain: Domain::Road, ..USUAL }, "");
+        let road = begun(Usual { shown: ROADS, ..USUAL }, "");
         assert_eq!((road.d_max, road.d_lo, road.depth_start, road.lgcat_n_s), (80.0, 1.0, Some(15.0), 1));
+    }
+
+    #[test]
+    fn roads_are_learned_from_windows_where_they_are_large_enough() {
+        let made = |height, width, layers: &[&str]| {
+            let layers: Vec<Layer> = layers.iter().map(|text| Plan::read(text).unwrap()).collect();
+            let usual = Usual { model: "dss-tiny", shown: Shown { least: Size::new(height, width), ..ROADS }, ..USUAL };
+            let Plan { network, settings } = Plan::new(usual, &layers).unwrap();
+            (network.input_size, network.encoder_window, settings.augmentation.crop)
+        };
+        let (windows, whole) = (Crop::Pixels(352, 608), Crop::Share(1.0));
+        assert_eq!(made(352, 1216, &[""]), ((352, 608), (11, 19), windows));
+        assert_eq!(made(192, 640, &[""]), ((480, 640), (15, 20), whole));
+        assert_eq!(made(352, 1216, &["network.input.size = [352, 1216]"]), ((352, 1216), (11, 38), whole));
+        assert_eq!(made(352, 1216, &["network.input.size = [352, 608]"]).2, windows);
+        assert_eq!(made(352, 1216, &["augmentation.crop = 1.0"]), ((480, 640), (15, 20), whole));
+        assert_eq!(made(352, 1216, &["network.model = \"dss-nano\""]), ((96, 128), (3, 4), whole));
+        assert_eq!(plan(&["network.model = \"dss-tiny\""]).unwrap().settings.augmentation.crop, whole);
     }
 
     #[test]
