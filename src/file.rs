@@ -61,8 +61,8 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
-/// Makes a folder that appears under its name only when whole: `fill` makes it beside there, then its files are brought to
-/// the disk, and then it is renamed.
+/// Makes a folder that appears under its name only when whole: `fill` fills another beside it, whose files are brought to the disk
+/// before it is renamed. What runs that were killed have left of such folders goes.
 ///
 /// # Errors
 /// Those of `fill`, and of the system as `io` says them; nothing is left behind.
@@ -71,11 +71,17 @@ pub(crate) fn write_folder<T, E>(
     io: impl FnOnce(io::Error) -> E,
     fill: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
+    remove_remains(folder);
     let partial = unfinished(folder_of(folder), folder);
-    let result = fill(&partial).and_then(|filled| {
-        sync_files(&partial).and_then(|()| fs::rename(&partial, folder)).map_err(io)?;
-        Ok(filled)
-    });
+    // Held until the end, so that nobody takes it for remains.
+    let kept = fs::create_dir_all(&partial).and_then(|()| claim(&partial));
+    let result = match kept {
+        Ok(_kept) => fill(&partial).and_then(|filled| {
+            sync_files(&partial).and_then(|()| fs::rename(&partial, folder)).map_err(io)?;
+            Ok(filled)
+        }),
+        Err(error) => Err(io(error)),
+    };
     if result.is_err() {
         let _ = fs::remove_dir_all(&partial);
     }
@@ -171,6 +177,22 @@ pub(crate) fn sync<'f>(files: impl IntoIterator<Item = &'f File>) -> io::Result<
     })
 }
 
+/// Removes unfinished folders beside `folder` that nobody fills any more. What cannot be removed stays.
+fn remove_remains(folder: &Path) {
+    let Some(name) = folder.file_name().and_then(|name| name.to_str()) else { return };
+    let is_unfinished = |other: &str| {
+        let drawn = other.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".partial"));
+        drawn.is_some_and(|drawn| drawn.len() == 16 && drawn.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    for entry in fs::read_dir(folder_of(folder)).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_unfinished)
+            && let Ok(Some(_kept)) = claim(&entry.path())
+        {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// Brings every file below `folder` to the disk.
 fn sync_files(folder: &Path) -> io::Result<()> {
     const AT_ONCE: usize = 32;
@@ -227,17 +249,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let listed = || fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
         let make = |name: &str, result: io::Result<u8>| {
-            let before = listed();
             let folder = format!("{}/{name}", dir.path().display());
             write_folder(
                 Path::new(&folder),
                 |e| e,
                 |partial| {
                     assert_eq!(partial.parent(), Some(dir.path()));
-                    assert!(partial.file_name() != Some("tars".as_ref()));
+                    assert_eq!(partial.extension(), Some("partial".as_ref()));
                     fs::create_dir_all(partial.join("a/b"))?;
                     (0..70).try_for_each(|i| fs::write(partial.join(format!("a/b/{i}")), b"1"))?;
-                    assert_eq!(listed().len(), before.len() + 1);
                     result
                 },
             )
@@ -247,6 +267,17 @@ mod tests {
         assert_eq!(make("tars/", Ok(7)).unwrap(), 7);
         assert_eq!(listed(), ["tars"]);
         assert_eq!(fs::read_dir(dir.path().join("tars/a/b")).unwrap().count(), 70);
+        // What a killed run has left goes, what another still fills stays.
+        let [left, filled] =
+            ["0123456789abcdef", "fedcba9876543210"].map(|end| dir.path().join(format!("more.{end}.partial")));
+        for partial in [&left, &filled] {
+            fs::create_dir_all(partial.join("a")).unwrap();
+        }
+        let kept = claim(&filled).unwrap();
+        assert!(make("more", Err(io::Error::other("no"))).is_err());
+        assert!(!left.exists() && filled.exists());
+        drop(kept);
+        fs::remove_dir_all(&filled).unwrap();
         // What is there already is neither replaced nor mixed with.
         assert!(make("tars", Ok(7)).is_err());
         assert_eq!(listed(), ["tars"]);

@@ -72,6 +72,18 @@ fn a_split_without_its_file_is_a_usage_error() {
 }
 
 #[test]
+fn a_split_that_is_found_must_list_every_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    small_file(folder.path());
+    assert_eq!(sdprep(folder.path(), "synth indoor --count 3 --height 48 --width 64 --as nyu-mat").code, 0);
+    let run = sdprep(folder.path(), "convert nyu small.mat --labels none");
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(run.stderr.contains("data/splits.mat was found and leaves out 1 frames"), "{}", run.stderr);
+    let given = sdprep(folder.path(), "convert nyu small.mat --labels none --splits data/splits.mat");
+    assert_eq!(given.code, 0, "{}", given.stderr);
+}
+
+#[test]
 fn a_damaged_chunk_quarantines_one_sample() {
     let folder = tempfile::tempdir().unwrap();
     let path = small_file(folder.path());

@@ -153,7 +153,7 @@ fn shares_of_the_whole_frame_are_found_in_cut_and_padded_maps() {
             let truth = part((&t, th, tw), first, size);
             let prediction = part((&p, ph, pw), (first.0 - corner.0, first.1 - corner.1), size);
             let place = Place { picture: (th, tw), first };
-            protocol.check(Some(place)).unwrap();
+            protocol.check(size, Some(place)).unwrap();
             let maps = ((prediction.as_slice(), size.0, size.1), (truth.as_slice(), size.0, size.1));
             pictures.push(protocol.prepare_whole(maps.0, maps.1, place).evaluate());
         }
@@ -165,12 +165,14 @@ fn shares_of_the_whole_frame_are_found_in_cut_and_padded_maps() {
 
 #[test]
 fn a_protocol_that_does_not_say_which_pixels_count_is_refused() {
-    let of = |name: &str, place| name.parse::<Protocol>().unwrap().check(place);
-    assert!(of("nyu", Some(Place::whole(240, 320))).unwrap_err().contains("of 480x640, found 240x320"));
-    assert_eq!(of("nyu", Some(Place { picture: (480, 640), first: (45, 43) })), Ok(()));
-    assert!(of("full_garg", None).unwrap_err().contains("size of the whole picture"));
-    for name in ["full", "kb_garg", "kb_eigen"] {
-        assert_eq!(of(name, None), Ok(()));
+    let of = |name: &str, size, place| name.parse::<Protocol>().unwrap().check(size, place);
+    let small = (240, 320);
+    assert!(of("nyu", small, Some(Place::whole(240, 320))).unwrap_err().contains("of 480x640, found 240x320"));
+    assert_eq!(of("nyu", (427, 565), Some(Place { picture: (480, 640), first: (45, 43) })), Ok(()));
+    assert!(of("full_garg", (352, 1216), None).unwrap_err().contains("size of the whole picture"));
+    assert!(of("kb_garg", small, Some(Place::whole(240, 320))).unwrap_err().contains("352x1216"));
+    for (name, size) in [("full", small), ("kb_garg", (352, 1216)), ("kb_eigen", (352, 1216))] {
+        assert_eq!(of(name, size, None), Ok(()));
     }
 }
 

@@ -5,6 +5,7 @@ mod output;
 mod picture;
 #[cfg(feature = "prep")]
 mod prep;
+mod sets;
 #[cfg(feature = "train")]
 mod train;
 

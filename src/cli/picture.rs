@@ -38,8 +38,8 @@ pub(super) fn check_ending(option: &str, path: &Path, endings: &[&str]) -> Resul
     Err(Usage(format!("{option} {}: expected a name that ends in {endings}", path.display())).into())
 }
 
-/// Makes sure that a page can be written into a folder: it holds none, or one of this program.
-pub(super) fn check_page(folder: &Path) -> Result<()> {
+/// Makes the folder of a page, unless what it holds is a set or the page of another program.
+pub(super) fn begin_page(folder: &Path) -> Result<()> {
     if folder.join("zarr.json").exists() {
         return Err(Usage(format!("{} is a set; name another folder for the page", folder.display())).into());
     }
@@ -50,7 +50,8 @@ pub(super) fn check_page(folder: &Path) -> Result<()> {
             index.display()
         ))
         .into()),
-        _ => Ok(()),
+        // Now, and not after the work.
+        _ => std::fs::create_dir_all(folder).with_context(|| folder.display().to_string()),
     }
 }
 

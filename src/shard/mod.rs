@@ -25,7 +25,7 @@ pub use diff::{Comparison, FieldDifference, compare};
 pub use encode::{EncodeError, Encoded, Encoder, Values};
 pub use read::Reader;
 pub use record::{Record, fingerprint, read_records, write_records};
-pub use set::{Set, SetError, find_all, find_sets};
+pub use set::{FoundSets, Set, SetError, find_all, find_sets};
 pub(crate) use set::{is_whole_shard, read_attributes};
 pub use share::{SharedFiles, Sharer};
 pub use source::SetSource;

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -266,24 +267,38 @@ fn check_array(root: &Path, array: &Array, spec: &Spec) -> Result<(), SetError> 
     }))
 }
 
-/// The complete sets at or below a folder, sorted by path. Unfinished ones are passed over.
+/// The sets at or below a folder, each list sorted by path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundSets {
+    /// Those that can be read; a set that is named itself, whatever its state.
+    pub complete: Vec<PathBuf>,
+    /// Those that were never finished.
+    pub unfinished: Vec<PathBuf>,
+}
+
+/// The sets at or below a folder; links are followed.
 ///
 /// # Errors
 /// The folder cannot be read, holds no complete set, or one whose description is damaged or lost.
-pub fn find_sets(path: &Path) -> Result<Vec<PathBuf>, SetError> {
+pub fn find_sets(path: &Path) -> Result<FoundSets, SetError> {
+    let mut found = FoundSets::default();
     if path.join("zarr.json").exists() {
-        return read_attributes(path).map(|_| vec![path.to_owned()]);
+        read_attributes(path)?;
+        found.complete.push(path.to_owned());
+        return Ok(found);
     }
-    let mut sets = Vec::new();
     for set in find_all(path)? {
-        if read_attributes(&set)?.complete {
-            sets.push(set);
-        }
+        let complete = read_attributes(&set)?.complete;
+        if complete { &mut found.complete } else { &mut found.unfinished }.push(set);
     }
-    if sets.is_empty() { Err(SetError::Missing { path: path.to_owned() }) } else { Ok(sets) }
+    match found.unfinished.first() {
+        Some(path) if found.complete.is_empty() => Err(SetError::Incomplete { path: path.clone() }),
+        _ => Ok(found),
+    }
 }
 
-/// The sets at or below a folder, sorted by path, whatever their state: complete, unfinished, damaged.
+/// The sets at or below a folder, sorted by path, whatever their state: complete, unfinished, damaged. Links are followed; a set that
+/// several lead to is found once.
 ///
 /// # Errors
 /// The folder cannot be read, or holds no set.
@@ -293,17 +308,26 @@ pub fn find_all(path: &Path) -> Result<Vec<PathBuf>, SetError> {
         let has = |name: &str| path.join(name).exists();
         has("zarr.json") || has("samples.jsonl") && !has("dataset.json")
     };
-    let mut sets = Vec::new();
-    let mut walk = WalkDir::new(path).sort_by_file_name().into_iter();
+    let (mut sets, mut places) = (Vec::new(), HashSet::new());
+    let mut walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
-        let entry = entry.map_err(|e| match io::Error::from(e) {
-            e if e.kind() == io::ErrorKind::NotFound && !path.exists() => SetError::Missing { path: path.to_owned() },
-            source => SetError::Io { path: path.to_owned(), source },
-        })?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // A link back, or to nothing.
+            Err(e) if e.loop_ancestor().is_some() || e.depth() > 0 && is_lost(&e) => continue,
+            Err(e) if is_lost(&e) => return Err(SetError::Missing { path: path.to_owned() }),
+            Err(e) => return Err(SetError::Io { path: path.to_owned(), source: e.into() }),
+        };
         if entry.file_type().is_dir() && is_set(entry.path()) {
             walk.skip_current_dir(); // a set holds arrays, not sets
-            sets.push(entry.into_path());
+            if places.insert(entry.path().canonicalize().unwrap_or_else(|_| entry.path().to_owned())) {
+                sets.push(entry.into_path());
+            }
         }
     }
     if sets.is_empty() { Err(SetError::Missing { path: path.to_owned() }) } else { Ok(sets) }
+}
+
+fn is_lost(error: &walkdir::Error) -> bool {
+    error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound)
 }

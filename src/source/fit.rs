@@ -42,7 +42,7 @@ pub enum FitError {
         largest: Size,
     },
     /// A picture smaller than the crop.
-    #[error("{size} is smaller than the crop of {crop}")]
+    #[error("{size} is smaller than the crop of {crop}; `--fit pad` keeps such pictures")]
     TooSmall {
         /// The picture.
         size: Size,

@@ -143,19 +143,21 @@ impl Data {
         }
     }
 
-    /// Looks for depth in a few samples spread over the sets; samples that cannot be read say nothing.
+    /// The depths, in metres, of a few samples spread over the sets; samples that cannot be read say nothing.
     ///
     /// # Errors
     ///
     /// No sample that was looked at has a single measurement.
-    pub fn check_depth(&self) -> Result<(), DataError> {
+    pub fn look_at_depth(&self) -> Result<Vec<f32>, DataError> {
         let looked_at = spread(self.len(), 8);
         let read: Vec<Sample> =
             looked_at.iter().filter_map(|i| self.sample(*i).ok()).map(|(sample, _)| sample).collect();
-        if !read.is_empty() && read.iter().all(|sample| sample.depth.n_valid() == 0) {
+        let metres = |sample: &Sample| sample.depth.metres().iter().copied().filter(|m| *m > 0.0).collect::<Vec<_>>();
+        let depths: Vec<f32> = read.iter().flat_map(metres).collect();
+        if depths.is_empty() && !read.is_empty() {
             return Err(DataError::NoDepth { looked_at: read.len() });
         }
-        Ok(())
+        Ok(depths)
     }
 
     /// The set and the entry of every sample, in order.

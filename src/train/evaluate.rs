@@ -152,7 +152,8 @@ pub fn evaluate<D: Backend<f32>>(
     });
     let true_ones = true_ones.collect::<Result<Vec<_>, _>>()?;
     for (set, row) in sets.iter().flat_map(|set| set.rows().map(move |row| (set, row))) {
-        protocol.check(place(set, row)).map_err(|reason| {
+        let Size { height, width } = set.spec().size;
+        protocol.check((height, width), place(set, row)).map_err(|reason| {
             let key = set.records().get(row).map_or_else(String::new, |record| record.entry.key.clone());
             EvaluateError::Protocol { key, reason }
         })?;

@@ -110,7 +110,9 @@ fn metrics_of_folders_are_those_of_numpy() {
         assert!(text(&output.stderr).contains(part), "{pred}: {}", text(&output.stderr));
     }
     let shallow = ["metrics", "--pred", &path("shallow.png"), "--gt", &path("shallow.png"), "--steps-per-metre", "50"];
-    assert!(sdtrain(&shallow).status.success(), "whoever says the unit means it");
+    let read = sdtrain(&shallow);
+    assert!(read.status.success(), "whoever says the unit means it");
+    assert!(text(&read.stdout).contains("PNG files hold 50 steps a metre"), "{}", text(&read.stdout));
     let holes = ["metrics", "--pred", &path("holes.npy"), "--gt", &path("shallow.png"), "--steps-per-metre", "50"];
     assert!(text(&sdtrain(&holes).stdout).contains("32 of 48 predicted pixels are no depth"));
     assert_eq!(json(&sdtrain(&[&holes[..], &["--json"]].concat()))["invalid_predictions"]["pixels"], 32);

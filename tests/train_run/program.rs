@@ -64,7 +64,7 @@ fn the_program_trains_goes_on_and_evaluates() {
 
     // The same again finds it finished, and evaluates it to the same bytes; other settings are refused.
     let again = sdtrain(&command);
-    assert!(again.status.success() && text(&again.stderr).contains("after step 2 of 2"));
+    assert!(again.status.success() && text(&again.stderr).contains("all 2 steps are done"));
     assert!(tree(Path::new(run)) == before);
     let other = sdtrain(&[&command[..], &["--seed", "1"]].concat());
     assert_eq!(other.status.code(), Some(2));

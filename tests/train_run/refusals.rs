@@ -16,8 +16,32 @@ fn refused(arguments: &[&str], part: &str) {
 #[test]
 fn a_command_after_options_and_numbers_that_are_none() {
     refused(&["--quiet", "eval", "runs/last"], "sdtrain eval ... --quiet");
+    refused(&["evaluate", "runs/last"], "did you mean sdtrain eval?");
+    refused(&["predcit", "runs/last"], "did you mean sdtrain predict?");
     refused(&["shards", "--lr-scale", "nan"], "finite");
     refused(&["shards", "--mix", "nearfarmix=nan"], "a share such as 0.5");
+}
+
+#[test]
+fn what_is_no_run_is_told_from_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = rooms(dir.path(), 1);
+    let (set, run) = (set.to_str().unwrap(), dir.path().join("run"));
+    let run = run.to_str().unwrap();
+    let told = |run: &str, code: i32| {
+        let output = sdtrain(&["eval", run, set]);
+        assert_eq!(output.status.code(), Some(code), "{run}");
+        text(&output.stderr)
+    };
+    assert!(told(set, 2).contains("the run is named first"));
+    assert!(told(run, 3).contains("there is no such run"));
+    std::fs::create_dir(run).unwrap();
+    assert!(told(run, 3).contains("holds no last.safetensors"));
+    for file in ["last", "best"] {
+        std::fs::write(format!("{run}/{file}.safetensors"), "cut").unwrap();
+    }
+    let damaged = told(run, 3);
+    assert!(damaged.contains("the run has another checkpoint: ") && damaged.contains("best.safetensors"), "{damaged}");
 }
 
 #[test]

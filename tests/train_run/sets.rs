@@ -34,13 +34,49 @@ fn a_set_counts_once_whatever_was_made_of_it() {
     }
     let (told, _) = run("sdtrain", &format!("sets/rooms sets/again {train}"));
     assert!(told.contains("on 4 samples"), "what is named is meant: {told}");
+    assert!(told.contains("2 of 4 pictures are learned from more than once"), "{told}");
     let (told, _) = run("sdprep", "mix sets --method cutmix --out mixed --quiet");
     assert_eq!(told, "");
     let (_, inspected) = run("sdprep", "inspect mixed --json");
     let inspected: Value = serde_json::from_slice(&inspected).unwrap();
     assert_eq!(inspected[0]["n_samples"], 2);
     let (told, _) = run("sdtrain", &format!("sets/rooms --val held --val sets/again {train}"));
-    assert!(told.contains("on 2 samples"), "{told}");
+    for part in ["learning from sets/rooms: 2 samples", "evaluating on held: 1 samples", "2 pictures of the evaluation"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_what_is_unfinished_is_told_of() {
+    use std::os::unix::fs::symlink;
+
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    rooms(&at("elsewhere"), 2);
+    let run = |program: &str, command: &str| {
+        let mut program = Command::cargo_bin(program).unwrap();
+        program.current_dir(dir.path()).args(command.split_whitespace()).output().unwrap()
+    };
+    let half =
+        "synth indoor --count 4 --height 64 --width 96 --seed 4 --samples-per-shard 2 --part 1/2 --out sets/half";
+    assert_eq!(run("sdprep", half).status.code(), Some(0));
+    let refused = run("sdtrain", "sets");
+    assert!(text(&refused.stderr).contains("sets/half"), "{}", text(&refused.stderr));
+    symlink("../elsewhere/rooms", at("sets/link")).unwrap();
+    symlink("../elsewhere/rooms", at("sets/link-too")).unwrap();
+    symlink(".", at("sets/back")).unwrap();
+    symlink("nowhere", at("sets/lost")).unwrap();
+    let trained = run("sdtrain", "sets --steps 1 --batch 1 --size 32x64 --pictures 0");
+    let told = text(&trained.stderr);
+    assert!(trained.status.success(), "{told}");
+    for part in ["passing over sets/half: it is not complete", "learning from", "on 2 samples"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let verified = run("sdprep", "verify sets/link");
+    assert!(verified.status.success(), "{}", text(&verified.stderr));
+    assert!(text(&verified.stdout).contains("sets/link: whole: 2 samples"), "{}", text(&verified.stdout));
 }
 
 #[test]

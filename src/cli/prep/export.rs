@@ -6,9 +6,10 @@ use clap::ValueEnum;
 use super::run::fraction;
 use crate::cli::exit::Exit;
 use crate::cli::output::{Output, bytes};
+use crate::cli::sets::complete_sets;
 use crate::run::Progress;
+use crate::shard::Set;
 use crate::shard::export::{ExportOptions, Format, export};
-use crate::shard::{Set, find_sets};
 
 /// Writes a set as plain files that every tool opens. Quarantined samples are left out; dataset.json and samples.jsonl
 /// say what the files are.
@@ -56,7 +57,7 @@ impl Args {
             depth_step_m: self.depth_step,
             samples_per_tar: self.samples_per_tar as usize,
         };
-        let paths = find_sets(&self.set)?;
+        let paths = complete_sets(&self.set, output)?;
         let (mut text, mut values) = (String::new(), Vec::new());
         for path in &paths {
             let set = Set::open(path)?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-pub(super) use crate::cli::picture::{CHART, INDEX, check_ending, check_page, png, save, set_name};
+pub(super) use crate::cli::picture::{CHART, INDEX, begin_page, check_ending, png, save, set_name};
 use crate::shard::Set;
 use crate::view::ColorMap;
 

@@ -3,13 +3,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::picture::{INDEX, MapName, check_page, png, set_name, title};
+use super::picture::{INDEX, MapName, begin_page, png, set_name, title};
 use super::stats::{percent, summary};
 use super::view::draw;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::cli::sets::complete_sets;
 use crate::file::write_atomically;
-use crate::shard::{Set, find_sets};
+use crate::shard::Set;
 use crate::view::{Page, Section, Summary, chart, of_set};
 
 /// Writes a folder with index.html: a contact sheet, a chart and the numbers of every set. It opens in any browser and
@@ -37,10 +38,9 @@ impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
         let mut paths = Vec::new();
         for path in &self.sets {
-            paths.extend(find_sets(path)?);
+            paths.extend(complete_sets(path, output)?);
         }
-        check_page(&self.out)?;
-        std::fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
+        begin_page(&self.out)?;
         let put = |name: &str, bytes: &[u8]| -> Result<PathBuf> {
             let path = self.out.join(name);
             write_atomically(&path, bytes).with_context(|| path.display().to_string())?;

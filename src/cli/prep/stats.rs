@@ -7,9 +7,10 @@ use serde_json::json;
 use super::picture::{CHART, MapName, check_ending, named, save, title};
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
+use crate::cli::sets::complete_sets;
 use crate::label::LabelSpace;
 use crate::run::Progress;
-use crate::shard::{Set, find_sets};
+use crate::shard::Set;
 use crate::view::{DepthSummary, Summary, chart, of_set};
 
 /// Counts a set: how its depths spread, how much of it is measured, which share each class has.
@@ -33,7 +34,7 @@ impl Args {
         if let Some(path) = &self.chart {
             check_ending("--chart", path, CHART)?;
         }
-        let paths = find_sets(&self.set)?;
+        let paths = complete_sets(&self.set, output)?;
         let (mut text, mut values) = (String::new(), Vec::new());
         for path in &paths {
             let set = Set::open(path)?;

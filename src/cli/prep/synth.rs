@@ -92,6 +92,13 @@ impl Args {
                 let mat = self.target("data/nyu_depth_v2_labeled.mat");
                 let splits = mat.with_file_name("splits.mat");
                 self.run.make.is_no_set()?;
+                if mat.is_dir() {
+                    return Err(Usage(format!(
+                        "--out names the file with --as nyu-mat, and {} is a folder",
+                        mat.display()
+                    ))
+                    .into());
+                }
                 [&mat, &splits].into_iter().try_for_each(|path| self.run.make.is_free(path))?;
                 self.write(&mat, output, |done| write_nyu_mat(&synth, &mat, Some(&splits), done))?;
                 let text = format!("{}: {} rooms of {size}; {}", mat.display(), self.count, splits.display());

@@ -9,10 +9,11 @@ use super::mix::{ParameterArgs, input, is_full_nyu};
 use super::picture::{MapName, PICTURE, check_ending, named, png, title};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
+use crate::cli::sets::complete_sets;
 use crate::file::write_atomically;
 use crate::label::LabelSpace;
 use crate::mix::{Method, Mixed, Options};
-use crate::shard::{Set, SetSource, find_sets};
+use crate::shard::{Set, SetSource};
 use crate::view::{ColorMap, SheetOptions, mix_sheet, of_set, sheet};
 
 /// Draws a contact sheet: image, depth in colours with a scale in metres, and classes with their names, one row a
@@ -57,7 +58,7 @@ fn range(text: &str) -> Result<(f64, f64), String> {
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
         check_ending("--out", &self.out, PICTURE)?;
-        let paths = find_sets(&self.set)?;
+        let paths = complete_sets(&self.set, output)?;
         let (mut text, mut values) = (String::new(), Vec::new());
         for path in &paths {
             let set = Set::open(path)?;

@@ -7,9 +7,10 @@ use super::network::{NetworkArgs, Trained};
 use super::page;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::cli::picture::check_page;
+use crate::cli::picture::begin_page;
+use crate::cli::sets::complete_sets;
 use crate::label::LabelSpace;
-use crate::shard::{Set, find_sets};
+use crate::shard::Set;
 use crate::train::device::on_device;
 use crate::train::evaluate::{EvaluateError, Evaluation, Rules, Seen, evaluate};
 use crate::train::metric::{Average, Flip, Protocol, Scores};
@@ -104,10 +105,10 @@ impl Args {
             semantics,
             strict: true,
         };
-        self.report.iter().try_for_each(|folder| check_page(folder))?;
+        self.report.iter().try_for_each(|folder| begin_page(folder))?;
         let mut sets = Vec::new();
         for path in &self.sets {
-            for found in find_sets(path)? {
+            for found in complete_sets(path, output)? {
                 sets.push(Set::open(found)?);
             }
         }

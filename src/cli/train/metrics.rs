@@ -61,7 +61,7 @@ impl Args {
             let ((p, said), (t, labels)) = (predictions.get(prediction, steps)?, truths.get(truth, steps)?);
             invalid.count(&p.values);
             let place = truths.place(truth, &t);
-            protocol.check(place).map_err(|reason| Usage(format!("{truth}: {reason}")))?;
+            protocol.check((t.height, t.width), place).map_err(|reason| Usage(format!("{truth}: {reason}")))?;
             tally.add(&protocol.prepare(p.plane(), t.plane(), place.unwrap_or(t.whole())));
             if let (Some(semantics), Some(said), Some(labels)) = (&mut semantics, said, labels) {
                 semantics.add(&said, &labels);
@@ -75,6 +75,12 @@ impl Args {
                 "  {} of {} predicted pixels are no depth (0, negative, infinite or not a number); where there is truth they count as the nearest end of the range",
                 invalid.pixels, invalid.of
             ));
+        }
+        if predictions.reads_png() || truths.reads_png() {
+            let said =
+                if steps.asked { "" } else { ", as is usual with this protocol; --steps-per-metre says otherwise" };
+            text.push(format!("  PNG files hold {} steps a metre{said}", steps.per_metre));
+            value["steps_per_metre"] = json!(steps.per_metre);
         }
         value["invalid_predictions"] = json!({ "pixels": invalid.pixels, "of": invalid.of });
         if let Some((space, scores)) = semantics.map(Labels::scores) {
@@ -161,6 +167,11 @@ impl Maps {
             return Err(Usage(format!("{} holds no .npy or .png file, and is no set", path.display())).into());
         }
         Ok(Self::Files(found, false))
+    }
+
+    fn reads_png(&self) -> bool {
+        let is_png = |path: &PathBuf| path.extension().is_some_and(|e| e == "png");
+        matches!(self, Self::Files(files, _) if files.values().any(is_png))
     }
 
     fn names(&self) -> Vec<String> {

@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::run::weights_of;
 use crate::cli::exit::Usage;
-use crate::train::checkpoint::Checkpoint;
 use crate::train::device::DeviceName;
 use crate::train::model::{Config, Dss};
 use crate::train::op::Backend;
@@ -41,7 +40,7 @@ pub(super) struct Trained<D: Backend<f32>> {
 impl NetworkArgs {
     /// The network of the folder of a run, or of a file of weights.
     pub(super) fn load<D: Backend<f32>>(&self, device: D, run: &Path) -> Result<Trained<D>> {
-        let checkpoint = Checkpoint::read(&weights_of(run))?;
+        let checkpoint = weights_of(run)?;
         let own = checkpoint.config();
         let config = match (&self.model, own) {
             (Some(asked), Some(own)) if *asked != own.model => {

@@ -34,7 +34,6 @@ pub(super) fn write(
     rows: Vec<Row>,
     space: Option<LabelSpace>,
 ) -> Result<PathBuf> {
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let put = |name: &str, bytes: &[u8]| -> Result<PathBuf> {
         let path = folder.join(name);
         write_atomically(&path, bytes).with_context(|| path.display().to_string())?;

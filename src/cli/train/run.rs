@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::CommandFactory;
 use serde_json::json;
 
@@ -60,6 +60,9 @@ pub(super) struct Args {
     options: Options,
 }
 
+/// The exit code of a program that a signal has ended.
+const INTERRUPTED: i32 = 130;
+
 /// The file that says how the run in a folder was made.
 const CONFIG: &str = "train.toml";
 
@@ -77,13 +80,27 @@ impl Args {
     fn run_on<D: Backend<f32>>(&self, device: D, output: &Output) -> Result<Exit> {
         let (training, validation) = choose(&self.sets, &self.val, output)?;
         let data = Arc::new(Data::new(training)?);
-        data.check_depth()?;
+        let depths = data.look_at_depth()?;
         let validation = validation.map(Data::new).transpose()?;
         let (mut trainer, _kept) = self.trainer(device, &data, output)?;
+        let d_max = trainer.network().config().d_max;
+        let beyond = depths.iter().filter(|metres| f64::from(**metres) > d_max).count();
+        if beyond * 10 > depths.len() {
+            output.say(format_args!(
+                "{} % of the depths are beyond {d_max} m, which the network ends at, and are not learned from; `d_max = METRES` below [network] in a --config file changes that",
+                beyond * 100 / depths.len()
+            ));
+        }
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
-        // Without the handler Ctrl-C ends the run at once, and the last checkpoint stands.
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+        let told = *output;
+        // Without the handler Ctrl-C ends the run at once, and the last checkpoint stands; the second one does so in any case.
+        let _ = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                std::process::exit(INTERRUPTED);
+            }
+            told.say("stopping after this step, or the evaluation under way; once more stops at once, at the last checkpoint");
+        });
         let (mut last, mut unread) = (None, 0);
         let steps = trainer.settings().steps;
         let batch = trainer.settings().batch * trainer.settings().accumulate;
@@ -189,11 +206,9 @@ impl Args {
         let taken = own.map(|network| Plan::of_weights(usual, network)).transpose()?;
         let layers: Vec<_> = taken.into_iter().chain(self.options.layers()?).collect();
         let plan = Plan::new(usual, &layers).map_err(|e| self.options.refuse(&e))?;
-        if let (Some(file), Some(own)) = (&self.weights, own) {
-            if own.model != plan.network.model {
-                let (file, asked) = (file.display(), &plan.network.model);
-                return Err(Usage(format!("{file} holds weights of {}, not of {asked}", own.model)).into());
-            }
+        if let (Some(file), Some(own)) = (&self.weights, own.filter(|own| own.model != plan.network.model)) {
+            let (file, asked) = (file.display(), &plan.network.model);
+            return Err(Usage(format!("{file} holds weights of {}, not of {asked}", own.model)).into());
         }
         Ok((plan, weights))
     }
@@ -213,15 +228,20 @@ impl Args {
         })
     }
 
-    /// A set that is no path but the name of a command: options stand before it, and options come after commands.
+    /// A set that is no path but the name of a command, or nearly one: options stand before it, and options come after commands.
     fn misplaced_command(&self) -> Option<Usage> {
-        let is_command = |path: &&PathBuf| {
-            !path.exists() && Sdtrain::command().get_subcommands().any(|command| path.as_os_str() == command.get_name())
-        };
-        self.sets.iter().find(is_command).map(|path| {
-            let command = path.display();
-            Usage(format!("options stand before `{command}`; a command comes first: sdtrain {command} ... --quiet"))
-        })
+        let lost: Vec<&str> = self.sets.iter().filter(|path| !path.exists()).filter_map(|path| path.to_str()).collect();
+        let program = Sdtrain::command();
+        let commands = || program.get_subcommands().map(clap::Command::get_name);
+        if let Some(command) = lost.iter().find(|name| commands().any(|command| command == **name)) {
+            return Some(Usage(format!(
+                "options stand before `{command}`; a command comes first: sdtrain {command} ... --quiet"
+            )));
+        }
+        let first = *lost.first().filter(|name| self.sets.first().is_some_and(|set| set.as_os_str() == **name))?;
+        let is_like = |command: &&str| first.starts_with(*command) || strsim::damerau_levenshtein(first, command) <= 2;
+        let command = commands().find(is_like)?;
+        Some(Usage(format!("there is no set or command `{first}`; did you mean sdtrain {command}?")))
     }
 
     /// The run in the folder, where it stood, or a fresh one; the folder is this run's own while the file is held.
@@ -264,12 +284,15 @@ impl Args {
                 return Err(Usage(format!("the run in {run} did not begin with the weights of {file}; --resume goes on with it, --force starts over, --out names another folder")).into());
             }
             trainer.learn_from(data).map_err(|e| Usage(format!("{}: {e}", self.out.display())))?;
-            output.say(format_args!("going on after step {} of {}", trainer.step(), trainer.settings().steps));
+            match (trainer.step(), trainer.settings().steps) {
+                (step, steps) if step < steps => output.say(format_args!("going on after step {step} of {steps}")),
+                (_, steps) => output.say(format_args!("all {steps} steps are done")),
+            }
             trainer.set_settings(asked.settings);
             trainer
         } else {
             let (Plan { network, settings }, weights) = self.plan(Shown::of(data))?;
-            let (h, w) = network.input_size;
+            let ((h, w), d_max) = (network.input_size, network.d_max);
             let named = network.model.clone();
             self.reason(&network, weights.as_ref())?.iter().for_each(|reason| output.say(reason));
             Mixing::new(&settings.mix, settings.seed, data).map_err(|e| Usage(e.to_string()))?;
@@ -279,7 +302,10 @@ impl Args {
                 trainer.begin_with(weights)?;
             }
             let n = trainer.network().store().parameter_count();
-            output.say(format_args!("{named} with {n} parameters on {} samples at {h}x{w}", data.len()));
+            output.say(format_args!(
+                "{named} with {n} parameters on {} samples at {h}x{w}, depths to {d_max} m",
+                data.len()
+            ));
             trainer
         };
         std::fs::create_dir_all(&self.out).with_context(in_folder)?;
@@ -354,6 +380,23 @@ fn validated(validation: &Validation) -> String {
 }
 
 /// The weights of a run: its folder, or a file.
-pub(super) fn weights_of(run: &Path) -> PathBuf {
-    if run.is_dir() { run.join(LAST) } else { run.to_owned() }
+pub(super) fn weights_of(run: &Path) -> Result<Checkpoint> {
+    let shown = run.display();
+    if run.join("zarr.json").exists() {
+        return Err(Usage(format!("{shown} is a set and no run; the run is named first: sdtrain eval RUN SET")).into());
+    }
+    if !run.exists() {
+        bail!("{shown}: there is no such run; name the folder of one, such as runs/last, or a file of weights");
+    }
+    if !run.is_dir() {
+        return Ok(Checkpoint::read(run)?);
+    }
+    let (last, best) = (run.join(LAST), run.join(BEST));
+    if !last.exists() {
+        bail!("{shown} holds no {LAST}: it is no run, or one that has not saved anything yet");
+    }
+    Checkpoint::read(&last).map_err(|error| match best.exists() {
+        true => anyhow!("{error}; the run has another checkpoint: {}", best.display()),
+        false => error.into(),
+    })
 }

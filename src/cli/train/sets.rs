@@ -1,13 +1,16 @@
 //! Which sets a run learns from, and which it is evaluated on.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::cli::exit::Usage;
 use crate::cli::output::Output;
+use crate::cli::sets::complete_sets;
 use crate::label::LabelSpace;
-use crate::shard::{Set, find_sets};
+use crate::shard::Set;
 
 /// Sets to learn from, and sets to evaluate on, if there are any. Without `val` those are what is held out of `sets`.
 pub(super) fn choose(sets: &[PathBuf], val: &[PathBuf], output: &Output) -> Result<(Vec<Set>, Option<Vec<Set>>)> {
@@ -31,7 +34,65 @@ pub(super) fn choose(sets: &[PathBuf], val: &[PathBuf], output: &Output) -> Resu
         let usage = "no set has the split `train`; name the sets to learn from and give the others as --val";
         return Err(Usage(usage.into()).into());
     }
+    for (sets, verb) in [(&training, "learning from"), (&held_out, "evaluating on")] {
+        for set in sets {
+            output.say(format_args!("{verb} {}: {} samples", set.root().display(), set.rows().count()));
+        }
+    }
+    let learned = Pictures::of(&training);
+    if let Some(twice) = &learned.twice {
+        output.say(format_args!(
+            "{} of {} pictures are learned from more than once in a round, {twice}; name the sets that are meant to leave some out",
+            learned.n_again,
+            learned.n_again + learned.first.len()
+        ));
+    }
+    let of_both = Pictures::of(&held_out).first.into_iter().filter(|(hash, _)| learned.first.contains_key(hash));
+    let of_both: Vec<_> = of_both.collect();
+    if let Some((_, (set, key))) = of_both.first() {
+        output.say(format_args!(
+            "{} pictures of the evaluation are learned from as well, {key:?} of {} for one: it says little of new pictures",
+            of_both.len(),
+            set.display()
+        ));
+    }
     Ok((training, Some(held_out).filter(|sets| !sets.is_empty())))
+}
+
+/// Which pictures sets hold, by the hash of their content.
+#[derive(Default)]
+struct Pictures<'s> {
+    /// Where each stands first: set and key.
+    first: BTreeMap<&'s str, (&'s Path, &'s str)>,
+    /// How many stand somewhere before.
+    n_again: usize,
+    /// One of them, in words.
+    twice: Option<String>,
+}
+
+impl<'s> Pictures<'s> {
+    fn of(sets: &'s [Set]) -> Self {
+        let mut all = Self::default();
+        let hashed = |set: &'s Set| {
+            set.records()
+                .iter()
+                .filter_map(move |record| Some((set.root(), &*record.entry.key, record.hashes.get("image")?)))
+        };
+        for (set, key, hash) in sets.iter().flat_map(hashed) {
+            match all.first.entry(hash) {
+                Entry::Vacant(entry) => {
+                    entry.insert((set, key));
+                }
+                Entry::Occupied(before) => {
+                    let (set_before, key_before) = before.get();
+                    let (a, b) = (set_before.display(), set.display());
+                    all.n_again += 1;
+                    all.twice.get_or_insert_with(|| format!("such as {key_before:?} of {a}, which is {key:?} of {b}"));
+                }
+            }
+        }
+        all
+    }
 }
 
 /// The sets at paths, each once. In folders, those are passed over of which a version with other labels is there as well, and those
@@ -39,7 +100,7 @@ pub(super) fn choose(sets: &[PathBuf], val: &[PathBuf], output: &Output) -> Resu
 fn open(paths: &[PathBuf], output: &Output) -> Result<Vec<Set>> {
     let mut sets: Vec<Set> = Vec::new();
     for path in paths {
-        for found in find_sets(path)? {
+        for found in complete_sets(path, output)? {
             // A set that two names mean would count twice.
             if !sets.iter().any(|set| same_place(set.root(), &found)) {
                 sets.push(Set::open(found)?);

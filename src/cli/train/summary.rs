@@ -8,7 +8,6 @@ use serde_json::json;
 use super::run::weights_of;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
-use crate::train::checkpoint::Checkpoint;
 use crate::train::model::{Config, Cost, Dss};
 
 /// Says what a network is made of and what it costs: parts, shapes, parameters, multiply-adds, memory.
@@ -78,7 +77,7 @@ impl Args {
     fn config(&self) -> Result<Config> {
         let path = Path::new(&self.network);
         let config = if path.exists() {
-            let checkpoint = Checkpoint::read(&weights_of(path))?;
+            let checkpoint = weights_of(path)?;
             let config = checkpoint.config().cloned();
             config.ok_or_else(|| Usage(format!("{} does not say of which network it is", self.network)))?
         } else {

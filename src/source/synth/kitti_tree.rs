@@ -12,6 +12,7 @@ use super::texture::cell;
 use super::vector::vec3;
 use super::write::{WriteError, write_whole};
 use super::{Kind, Synth, lidar, noise_seed, road};
+use crate::file::write_folder;
 use crate::sample::Image;
 use crate::source::Source;
 
@@ -68,8 +69,8 @@ impl Place {
     }
 }
 
-/// Writes roads as a KITTI tree below `root`; `right` adds the pictures of the right camera. `done` is called after
-/// each frame. Every file appears whole; the split lists come last.
+/// Writes roads as a KITTI tree below `root`, which appears when it is whole; `right` adds the pictures of the right camera.
+/// `done` is called after each frame. Into a folder that holds something already it is written file by file, the split lists last.
 ///
 /// # Errors
 /// [`WriteError::Usage`] for scenes that are not roads; otherwise what the system said.
@@ -77,6 +78,13 @@ pub fn write_kitti_tree(synth: &Synth, root: &Path, right: bool, done: &(dyn Fn(
     if synth.options.kind != Kind::Road {
         return Err(WriteError::Usage("the KITTI layout holds roads: use `sdprep synth road --as kitti`".into()));
     }
+    if root.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return write_tree(synth, root, right, done);
+    }
+    write_folder(root, WriteError::io(root), |root| write_tree(synth, root, right, done))
+}
+
+fn write_tree(synth: &Synth, root: &Path, right: bool, done: &(dyn Fn() + Sync)) -> Result<(), WriteError> {
     let places = Place::all(synth.entries().len());
     let (seed, size) = (synth.options.seed, synth.options.size);
     let calibration = Rig::new(road::build(seed, 0, size).1);

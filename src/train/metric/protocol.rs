@@ -112,14 +112,19 @@ impl Place {
 }
 
 impl Protocol {
-    /// Whether the protocol says which pixels of a map count that lies there; none where the whole picture's size is not known.
+    /// Whether the protocol says which pixels count of a map of so many rows and columns that lies there; none where the whole
+    /// picture's size is not known.
     ///
     /// # Errors
     ///
     /// In words: of which pictures it does.
-    pub fn check(&self, place: Option<Place>) -> Result<(), String> {
+    pub fn check(&self, (rows, columns): (usize, usize), place: Option<Place>) -> Result<(), String> {
         let name = &self.name;
         match (self.crop, self.frame, place.map(|place| place.picture)) {
+            (_, Frame::KbCrop, _) if rows < KB.0 || columns < KB.1 => Err(format!(
+                "the protocol {name} needs the {}x{} that are cut from KITTI's pictures, found {rows}x{columns}; use `--protocol full`",
+                KB.0, KB.1
+            )),
             (Crop::None, ..) | (_, Frame::KbCrop, _) | (Crop::Nyu, _, Some(NYU)) => Ok(()),
             (Crop::Nyu, _, Some((h, w))) => Err(format!(
                 "the protocol {name} names rows and columns of pictures of {}x{}, found {h}x{w}; use `--protocol full`, or convert the pictures as they are",

@@ -90,9 +90,17 @@ impl Args {
                 root.to_owned()
             }
         };
+        let below = |file: PathBuf| {
+            let inside = root.join(&file);
+            if file.exists() || !inside.exists() {
+                return file;
+            }
+            output.say(format_args!("taking {}", inside.display()));
+            inside
+        };
         let kitti = Kitti::plan(Options {
             depth_root: self.depth_root,
-            split_file: self.split_file,
+            split_file: self.split_file.map(below),
             split: self.split,
             depth: self.depth,
             cameras: self.cameras,

@@ -154,6 +154,7 @@ impl Args {
         if self.list.is_some() || self.fit.is_some() {
             return Err(Usage("--list and --fit belong to folders, and the labelled file is none".into()).into());
         }
+        let is_given = self.splits.is_some();
         let splits = self.splits.or_else(|| {
             let beside = file.parent().unwrap_or(Path::new(""));
             chosen(look_for(SPLITS_NAME, &[beside, Path::new("."), Path::new("data")]), output)
@@ -190,6 +191,13 @@ impl Args {
             },
         };
         let source = Labelled::open(&file, splits.as_deref(), &options)?;
+        if let Some(splits) = splits.filter(|_| !is_given && source.n_unlisted() > 0) {
+            let (splits, file, n) = (splits.display(), file.display(), source.n_unlisted());
+            return Err(Usage(format!(
+                "{splits} was found and leaves out {n} frames of {file}, as if it were another file's; give the right one as --splits FILE"
+            ))
+            .into());
+        }
         if !source.unknown_names().is_empty() {
             output.say(format_args!(
                 "{} names of the file are not in the 894-name table, their pixels are ignored: {}",

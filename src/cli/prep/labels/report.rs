@@ -7,8 +7,9 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::prep::picture::{CHART, check_ending, named, save, title};
 use crate::cli::prep::run::{Derived, told_outcome};
+use crate::cli::sets::complete_sets;
 use crate::relabel::merge_report;
-use crate::shard::{Set, find_sets};
+use crate::shard::Set;
 use crate::view::heat_map;
 
 /// Say again what merging did: coverage, shares of the classes, disagreements
@@ -44,7 +45,7 @@ impl<'a> Drawn<'a> {
 impl Args {
     pub(in crate::cli::prep) fn run(self, output: &Output) -> Result<Exit> {
         let drawn = self.heat_map.as_deref().map(Drawn::new).transpose()?;
-        let paths = find_sets(&self.set)?;
+        let paths = complete_sets(&self.set, output)?;
         let (mut text, mut values) = (String::new(), Vec::new());
         for path in &paths {
             let set = Set::open(path)?;

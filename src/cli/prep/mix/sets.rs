@@ -5,9 +5,10 @@ use anyhow::Result;
 use crate::cli::exit::Usage;
 use crate::cli::output::Output;
 use crate::cli::prep::picture::set_name;
+use crate::cli::sets::complete_sets;
 use crate::label::LabelSpace;
 use crate::mix::{Input, SetName};
-use crate::shard::{Set, SetSource, Spec, find_sets, read_attributes};
+use crate::shard::{Set, SetSource, Spec, read_attributes};
 
 /// Whether a set was made by `sdprep mix`.
 pub(in crate::cli::prep) fn is_mix(spec: &Spec) -> bool {
@@ -36,7 +37,7 @@ pub(super) fn chosen(
             chosen.push(place.clone());
             continue;
         }
-        let found = match find_sets(place) {
+        let found = match complete_sets(place, output) {
             Ok(found) => found,
             Err(_) if named.is_empty() => return Err(nothing(place).into()),
             Err(e) => return Err(e.into()),

@@ -41,6 +41,8 @@ pub struct Labelled {
     entries: Vec<Entry>,
     /// Frame of each entry.
     frames: Vec<usize>,
+    /// Frames that the splits list nowhere.
+    n_unlisted: usize,
     kept: Kept,
     border: Border,
     images: Frames,
@@ -76,6 +78,7 @@ impl Labelled {
                 return Err(SourceError::Usage(message));
             }
         };
+        let n_unlisted = splits.as_ref().map_or(0, |splits| n_frames - splits.train.len() - splits.test.len());
         let plane = [1, size.width, size.height];
         let images = file.frames("images", n_frames, [3, size.width, size.height], UINT8)?;
         let depths = file.frames(options.depth.depth_variable(), n_frames, plane, SINGLE)?;
@@ -108,6 +111,7 @@ impl Labelled {
             header,
             entries,
             frames,
+            n_unlisted,
             kept,
             border: options.border,
             images,
@@ -122,6 +126,12 @@ impl Labelled {
     #[must_use]
     pub fn unknown_names(&self) -> &[String] {
         self.labels.as_ref().map_or(&[], |(_, classes)| &classes.unknown_names)
+    }
+
+    /// How many frames the splits list neither for training nor for testing; 0 without splits.
+    #[must_use]
+    pub fn n_unlisted(&self) -> usize {
+        self.n_unlisted
     }
 
     fn image(&self, frame: usize, scratch: &mut Scratch) -> Result<Image, String> {
