@@ -161,13 +161,16 @@ impl<R: Row> AdamW<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::model::{Config, Dss};
     use crate::train::nn::Init;
     use crate::train::op::Held;
+    use crate::train::settings::Settings;
+    use dfdx::tensor::Cpu;
     use dfdx::tensor_ops::Device;
 
     /// Where the rows of a device are tested.
     #[cfg(not(feature = "cuda"))]
-    type Place = dfdx::tensor::Cpu;
+    type Place = Cpu;
     #[cfg(feature = "cuda")]
     type Place = dfdx::tensor::Cuda;
 
@@ -178,7 +181,7 @@ mod tests {
         store
     }
 
-    /// The rule of dss.md section 9 in f64, one value.
+    /// The rule of dss.md section 9 in f64, one value, after clipping.
     fn by_hand(mut p: f64, gradients: &[f64], lr: f64, decay: f64) -> f64 {
         let (mut m, mut v) = (0.0, 0.0);
         for (t, g) in gradients.iter().enumerate() {
@@ -210,19 +213,61 @@ mod tests {
         assert!((f64::from(entries["head.weight"].values()[0]) - expected).abs() < 1e-5);
     }
 
+    /// The first step of Adam is the same for gradients of any scale: clipping shows in the steps after it.
     #[test]
     fn large_gradients_are_clipped_together() {
-        let (a, b) = (store(), store());
-        let big = given(30.0, -40.0);
-        let length = norm(&big);
-        let returned = AdamW::new(AdamWConfig::default()).update(&a, big.clone(), 1.0);
-        assert_eq!(returned, length);
-        let mut small = ByName::new();
-        accumulate(&mut small, big, 1.0 / (length + 1e-6));
-        AdamW::new(AdamWConfig { clip: f64::INFINITY, ..AdamWConfig::default() }).update(&b, small, 1.0);
-        for (a, b) in a.entries().iter().zip(b.entries()) {
-            assert!(a.values().iter().zip(b.values()).all(|(a, b)| (a - b).abs() < 1e-7));
+        let store = store();
+        let mut optimiser = AdamW::new(AdamWConfig { lr_encoder: 0.01, lr: 0.1, ..AdamWConfig::default() });
+        let (mut of_bias, mut of_weight) = (Vec::new(), Vec::new());
+        for (a, b) in [(30.0, -40.0), (-0.6, -0.5), (0.8, 3.0)] {
+            let (a64, b64, c64) = (f64::from(a), f64::from(b), f64::from(0.1f32));
+            let length = (a64 * a64 + b64 * b64 + c64 * c64).sqrt();
+            let found = optimiser.update(&store, given(a, b), 1.0);
+            assert!((found - length).abs() < 1e-6 * length, "the norm before clipping: {found}, not {length}");
+            let share = (1.0 / (length + 1e-6)).min(1.0);
+            of_bias.push(share * a64);
+            of_weight.push([share * b64, share * c64]);
         }
+        let entries = store.by_name();
+        let found = f64::from(entries["encoder.bias"].values()[0]);
+        assert!((found - by_hand(1.0, &of_bias, 0.01, 0.0)).abs() < 1e-6, "{found}");
+        for (i, found) in entries["head.weight"].values().into_iter().enumerate() {
+            let gradients: Vec<f64> = of_weight.iter().map(|g| g[i]).collect();
+            let expected = by_hand(-2.0, &gradients, 0.1, 1e-2);
+            assert!((f64::from(found) - expected).abs() < 2e-6, "{i}: {found}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn the_usual_numbers_are_those_of_the_specification() {
+        let (lr_encoder, lr, betas) = (4e-5, 2e-4, (0.9, 0.999));
+        let expected = AdamWConfig { lr_encoder, lr, weight_decay: 1e-2, betas, eps: 1e-8, clip: 1.0 };
+        assert_eq!(AdamWConfig::default(), expected);
+        assert_eq!(Settings::default().optimiser, expected);
+    }
+
+    /// Gradients of zero leave decay alone at work.
+    #[test]
+    fn weights_decay_but_neither_norms_nor_biases_nor_bias_tables() {
+        let config = Config::named("dss-nano").unwrap().for_size((32, 64));
+        let network: Dss<f32, Cpu> = Dss::new(Cpu::default(), config, 1).unwrap();
+        let parameters = || network.store().parameters();
+        parameters().for_each(|entry| entry.update(|values| values.fill(1.0)));
+        let zeros = parameters().map(|entry| (entry.name.clone(), vec![0.0; entry.len()])).collect();
+        let mut optimiser = AdamW::new(AdamWConfig { lr_encoder: 0.1, lr: 0.2, ..AdamWConfig::default() });
+        optimiser.update(network.store(), zeros, 0.5);
+        let (mut tables, mut decayed) = (0, 0);
+        for entry in parameters() {
+            let is_table = entry.name.ends_with("relative_position_bias_table");
+            let stays = entry.shape.len() < 2 || entry.name.ends_with(".bias") || is_table;
+            let lr = if entry.name.starts_with("encoder.") { 0.05 } else { 0.1 };
+            let expected = if stays { 1.0 } else { 1.0 - lr * 1e-2 };
+            let differs = |v: &f32| (f64::from(*v) - expected).abs() > 1e-7;
+            assert!(!entry.values().iter().any(differs), "{}: {}", entry.name, entry.values()[0]);
+            (tables, decayed) = (tables + usize::from(is_table), decayed + usize::from(!stays));
+        }
+        // parameters.md section 2: two tables in each of 5 blocks, one in each of 4 layers.
+        assert!(tables == 10 + 4 && decayed > 100, "{tables} tables, {decayed} weights");
     }
 
     #[test]

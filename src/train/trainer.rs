@@ -212,3 +212,123 @@ impl<D: Backend<f32>> Trainer<D> {
 fn number<D: Backend<f32>>(loss: &Number<f32, D>) -> f64 {
     f64::from(loss.as_vec().first().copied().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::train::device::Cpu;
+    use crate::train::nn::{Entry, Stream};
+    use crate::train::op;
+    use crate::train::optim::AdamWConfig;
+    use dfdx::tensor::TensorFromVec;
+
+    const SIZE: (usize, usize) = (32, 32);
+
+    /// Every part of dss-nano, narrower, so that a step is quick.
+    fn narrow() -> Config {
+        Config {
+            encoder_stem: 4,
+            encoder_widths: [8, 8, 16, 16],
+            encoder_blocks: [1, 1, 1, 2],
+            encoder_head_size: 8,
+            channels: 8,
+            classes: 20,
+            ..Config::named("dss-nano").unwrap().for_size(SIZE)
+        }
+    }
+
+    fn network(config: Config) -> Dss<f32, Cpu> {
+        Dss::new(Cpu::default(), config, 1).unwrap()
+    }
+
+    /// Two pictures by chance, whose depths begin at `nearest`.
+    fn batch(name: &str, nearest: f64) -> Batch {
+        let (mut chance, pixels) = (Stream::new(name, 0), 2 * SIZE.0 * SIZE.1);
+        Batch {
+            input: (0..3 * pixels).map(|_| chance.normal() as f32).collect(),
+            depth: (0..pixels).map(|_| (nearest + chance.uniform()) as f32).collect(),
+            labels: (0..pixels).map(|_| (20.0 * chance.uniform()) as u8).collect(),
+            keys: vec!["0".into(), "1".into()],
+            ..Batch::empty(0)
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_is_drawn_anew_in_every_step() {
+        // Weights stay as they are, so that nothing but chance can tell two steps apart.
+        let optimiser = AdamWConfig { lr: 0.0, lr_encoder: 0.0, ..AdamWConfig::default() };
+        let batch = batch("picture", 1.0);
+        let losses = |config: Config, seed: u64, steps: &[u64]| -> Vec<[Option<f64>; 2]> {
+            let mut trainer = Trainer::with(network(config), Settings { seed, optimiser, ..Settings::default() });
+            let learn = |step: &u64| {
+                let report = trainer.learn(&[Batch { step: *step, ..batch.clone() }]).unwrap();
+                [report.depth, report.semantics]
+            };
+            steps.iter().map(learn).collect()
+        };
+        let without = losses(narrow(), 0, &[0, 1]);
+        assert_eq!(without[0], without[1], "without chance");
+        for config in [
+            Config { encoder_drop_path: 0.5, ..narrow() },
+            Config { lgcat_drop_path: 0.5, ..narrow() },
+            Config { dropout: 0.5, ..narrow() },
+        ] {
+            let found = losses(config.clone(), 0, &[0, 1, 0]);
+            assert_ne!(found[0], found[1]);
+            assert_eq!(found[0], found[2]);
+            assert_ne!(found[0], losses(config, 1, &[0])[0], "of another seed");
+        }
+    }
+
+    type Gradients = BTreeMap<String, Vec<f32>>;
+
+    /// The losses (depth, semantics) of a batch, and the gradient of every parameter.
+    fn differentiated(network: &Dss<f32, Cpu>, batch: &Batch) -> ([f64; 2], Gradients) {
+        let x = Cpu::default().tensor_from_vec(batch.input.clone(), (2, 3, SIZE.0, SIZE.1));
+        let mut pass: Pass<f32, Cpu, OwnedTape<f32, Cpu>> = Pass::new(Mode::Training, 0, 0);
+        let outputs = network.forward(&mut pass, &x);
+        let target = Target { depth: Some(&batch.depth), labels: Some(&batch.labels) };
+        let losses = network.losses(&mut pass, &outputs, target).unwrap();
+        let values = [losses.depth.unwrap(), losses.semantics.unwrap()].map(|loss| f64::from(loss.as_vec()[0]));
+        let mut found = losses.total.put_tape(std::mem::take(&mut pass.tape)).backward();
+        let of = |entry: &Entry<f32, Cpu>| (entry.name.clone(), op::gradient(&mut found, &entry.tensor()));
+        (values, network.store().parameters().map(of).collect())
+    }
+
+    fn length(gradients: &Gradients) -> f64 {
+        gradients.values().flatten().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// dss.md section 9: the gradients of the parts are averaged and clipped once, which the first moment tells: it is a tenth.
+    #[test]
+    fn a_step_over_parts_learns_from_the_average_of_their_gradients() {
+        let parts = [batch("near", 0.5), batch("far", 8.0)];
+        let network = network(narrow());
+        let [(a_losses, a), (b_losses, b)] = parts.each_ref().map(|part| differentiated(&network, part));
+        let half = |(a, b): (&f32, &f32)| 0.5 * a + 0.5 * b;
+        let average: Gradients = a.iter().map(|(k, a)| (k.clone(), a.iter().zip(&b[k]).map(half).collect())).collect();
+        let norm = length(&average);
+        let clip = 0.1 * norm;
+        assert!(length(&a) > clip && length(&b) > clip, "the parts alone would be clipped too");
+
+        let optimiser = AdamWConfig { clip, ..AdamWConfig::default() };
+        let mut trainer = Trainer::with(network, Settings { optimiser, ..Settings::default() });
+        let report = trainer.learn(&parts).unwrap();
+        assert_eq!(trainer.step(), 1);
+        assert!((report.grad_norm - norm).abs() < 1e-5 * norm, "{} instead of {norm}", report.grad_norm);
+        for (found, i) in [(report.depth, 0), (report.semantics, 1)] {
+            assert!((found.unwrap() - 0.5 * (a_losses[i] + b_losses[i])).abs() < 1e-6);
+        }
+        let moments = trainer.optimiser.moments();
+        for (name, average) in average.iter().filter(|(_, g)| g.iter().any(|g| *g != 0.0)) {
+            let found = &moments[name].m;
+            let furthest = average.iter().zip(found).fold(0.0, |most: f64, (g, m)| {
+                most.max((f64::from(*m) - 0.1 * f64::from(*g) * clip / (norm + 1e-6)).abs())
+            });
+            let largest = average.iter().fold(0.0, |most: f64, g| most.max(f64::from(g.abs())));
+            assert!(furthest <= 1e-6 * largest * clip / norm, "{name}: {furthest}");
+        }
+    }
+}

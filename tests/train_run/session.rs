@@ -1,6 +1,7 @@
 //! Runs by the library: what they leave, and what they are functions of.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use dfdx::tensor::Cpu;
@@ -16,7 +17,7 @@ use semdepth::train::loader::Feed;
 use semdepth::train::mixing::{MixShares, Mixing, Planned};
 use semdepth::train::model::{Config, Dss, ExchangeKind};
 use semdepth::train::optim::AdamWConfig;
-use semdepth::train::session::{BEST, LOG, VALIDATION};
+use semdepth::train::session::{BEST, LOG, Session, VALIDATION};
 use semdepth::train::settings::Settings;
 use semdepth::train::trainer::{LAST, Trainer};
 use serde_json::Value;
@@ -75,6 +76,32 @@ fn a_stopped_and_continued_run_equals_an_unbroken_one_bit_for_bit() {
     assert_eq!(Checkpoint::read(&unbroken.join(BEST)).unwrap().progress().unwrap().step, best);
     let names: Vec<String> = result(&unbroken).into_keys().filter(|name| name.starts_with("step-")).collect();
     assert_eq!(names, ["step-00000003.safetensors", "step-00000004.safetensors"]);
+}
+
+#[test]
+fn a_run_whose_steps_have_parts_goes_on_with_the_part_after_the_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Arc::new(Data::open(&[rooms(dir.path(), 4)]).unwrap());
+    let settings = Settings { steps: 2, batch: 1, accumulate: 2, semantics: false, pictures: 0, ..Settings::default() };
+    let narrow = Config { encoder_widths: [16; 4], channels: 8, ..nano().for_size((32, 32)) };
+    let mut by_hand = Trainer::new(Cpu::default(), narrow, settings).unwrap();
+    let mixing = Mixing::new(&MixShares::new(), 0, &data).unwrap();
+    let (batching, augmentation) = (by_hand.batching(), Augmentation::default());
+    let feed = Feed { data: Arc::clone(&data), batching, augmentation, mixing };
+    let learn = |trainer: &mut Trainer<Cpu>, parts: [u64; 2]| {
+        trainer.learn(&parts.map(|part| feed.make(part).unwrap())).unwrap();
+    };
+    learn(&mut by_hand, [0, 1]);
+    by_hand.save(&dir.path().join(LAST)).unwrap();
+    let mut continued = Trainer::resume(Cpu::default(), &dir.path().join(LAST)).unwrap();
+    let (folder, stop) = (&dir.path().join("run"), AtomicBool::new(false));
+    Session { folder, data: Arc::clone(&data), validation: None, stop: &stop }.run(&mut continued, |_| ()).unwrap();
+    learn(&mut by_hand, [2, 3]);
+    let values = |trainer: &Trainer<Cpu>| -> Vec<Vec<f32>> {
+        trainer.network().store().entries().iter().map(|entry| entry.values()).collect()
+    };
+    assert_eq!((continued.step(), by_hand.step()), (2, 2));
+    assert!(values(&continued) == values(&by_hand));
 }
 
 #[test]
@@ -209,6 +236,7 @@ fn mixes_are_functions_of_seed_and_position_and_follow_their_shares() {
     let backward: Vec<_> = (0..4).rev().map(|step| feed.make(step).unwrap()).collect();
     assert!(forward.iter().eq(backward.iter().rev()));
     assert!(forward.iter().map(|b| b.mixed).sum::<usize>() > 0);
+    assert_eq!(forward.iter().map(|b| b.step).collect::<Vec<_>>(), [0, 1, 2, 3], "chance in a pass comes from it");
 }
 
 #[test]
