@@ -292,4 +292,76 @@ mod tests {
         assert!(told(Augmentation { gamma: (1.1, 0.9), ..usual }).contains("augmentation.gamma"));
         assert!(told(Augmentation { rotation: f64::NAN, ..usual }).contains("augmentation.rotation"));
     }
+
+    const DRAWS: usize = 2000;
+
+    /// What `of` gives for many streams.
+    fn draws<T>(of: impl Fn(&mut Stream) -> T) -> Vec<T> {
+        (0..DRAWS).map(|i| of(&mut Stream::new(&format!("sample {i}"), 5))).collect()
+    }
+
+    /// Values come next to both ends of a range, never beyond, and as often from either half.
+    fn fill(values: &[f64], (low, high): (f64, f64)) {
+        let (edge, rounding) = (0.01 * (high - low), 1e-6);
+        let least = values.iter().fold(f64::INFINITY, |least, v| least.min(*v));
+        let most = values.iter().fold(f64::NEG_INFINITY, |most, v| most.max(*v));
+        assert!((low - rounding..low + edge).contains(&least), "{least} is the least, not {low}");
+        assert!((high - edge..high + rounding).contains(&most), "{most} is the most, not {high}");
+        let above = values.iter().filter(|v| **v > 0.5 * (low + high)).count();
+        assert!(above.abs_diff(values.len() / 2) < values.len() / 20, "{above} of {}", values.len());
+    }
+
+    /// dss.md section 9. The camera's axis, which lies beside the middle, tells the angle.
+    #[test]
+    fn pictures_are_turned_to_either_side_as_far_as_allowed() {
+        let size = Size::new(5, 9);
+        let mut sample = Sample::new(Image::filled(size, 100), Depth::from_metres(Array2::from_elem((5, 9), 2.0)).0);
+        sample.intrinsics = Some(Intrinsics { fx: 50.0, fy: 50.0, cx: 4.0 + 3.0, cy: 2.0 });
+        for (domain, most) in [(Domain::Indoor, 2.5), (Domain::Road, 1.0)] {
+            let usual = Augmentation::usual(domain);
+            let degrees = draws(|chance| {
+                let k = usual.place(&sample, size, 0.0, chance).intrinsics.unwrap();
+                (2.0 - k.cy).atan2(k.cx - 4.0).to_degrees()
+            });
+            fill(&degrees, (-most, most));
+        }
+    }
+
+    #[test]
+    fn pictures_are_mirrored_as_often_as_asked() {
+        let size = Size::new(1, 2);
+        let sample = Sample::new(Image::filled(size, 100), Depth::from_metres(ndarray::array![[1.0, 2.0]]).0);
+        let mirrored = |flip: f64| {
+            let first =
+                |chance: &mut Stream| Augmentation::default().place(&sample, size, flip, chance).depth.metres()[(0, 0)];
+            draws(first).into_iter().filter(|m| *m == 2.0).count()
+        };
+        // Five deviations of so many draws.
+        assert!(mirrored(0.5).abs_diff(DRAWS / 2) < 112, "{}", mirrored(0.5));
+        assert!(mirrored(0.2).abs_diff(DRAWS / 5) < 90, "{}", mirrored(0.2));
+        assert_eq!(crate::train::settings::Settings::default().flip, 0.5);
+    }
+
+    #[test]
+    fn gamma_brightness_and_colours_fill_their_ranges() {
+        let (grey, same) = (128.0 / 255.0, (1.0, 1.0));
+        for (domain, brightness) in [(Domain::Indoor, (0.75, 1.25)), (Domain::Road, (0.9, 1.1))] {
+            let plain =
+                Augmentation { photometric: 1.0, gamma: same, brightness: same, colour: same, ..Default::default() };
+            let usual = Augmentation::usual(domain);
+            let of_grey = |augmentation: Augmentation, channel: usize| {
+                draws(|chance| f64::from(augmentation.tones(chance)[channel][128]))
+            };
+            let factors = |augmentation: Augmentation, channel: usize| -> Vec<f64> {
+                of_grey(augmentation, channel).into_iter().map(|v| v / grey).collect()
+            };
+            fill(&factors(Augmentation { brightness: usual.brightness, ..plain }, 0), brightness);
+            let coloured = Augmentation { colour: usual.colour, ..plain };
+            let channels = [0, 1, 2].map(|channel| factors(coloured, channel));
+            channels.iter().for_each(|values| fill(values, (0.9, 1.1)));
+            assert!(channels[0] != channels[1] && channels[1] != channels[2]);
+            let curved = of_grey(Augmentation { gamma: usual.gamma, ..plain }, 0);
+            fill(&curved.into_iter().map(|v| v.ln() / grey.ln()).collect::<Vec<_>>(), (0.9, 1.1));
+        }
+    }
 }

@@ -141,3 +141,17 @@ impl Mixing {
         Draws::new(self.seed, method, &format!("position {position}"), 0, purpose)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// mixes.md 2.4, sections 3 and 4.
+    #[test]
+    fn half_of_the_samples_are_mixed_and_a_quarter_where_depth_is_pasted() {
+        for method in Method::ALL {
+            let expected = if matches!(method, Method::CutDepth | Method::VCutDepth) { 0.25 } else { 0.5 };
+            assert_eq!(usual_share(method), expected, "{method}");
+        }
+    }
+}

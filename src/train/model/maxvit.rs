@@ -257,3 +257,50 @@ impl<E: Scalar, D: Backend<E>> AttentionLayer<E, D> {
         self.mlp.forward(pass, &y)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::model::Config;
+    use crate::train::nn::{Mode, Store};
+    use dfdx::tensor::{Cpu, NoneTape, TensorFromVec};
+
+    fn encoder(blocks: [usize; 4], drop_path: f64) -> MaxVit<f32, Cpu> {
+        let nano = Config::named("dss-nano").unwrap().for_size((32, 32));
+        let config = Config { encoder_blocks: blocks, encoder_drop_path: drop_path, ..nano }.encoder();
+        MaxVit::new(Store::new(Cpu::default(), 1).builder(), &config)
+    }
+
+    /// maxvit.md 3.5: r b / (n - 1) in block b of n, the same for all five branches.
+    #[test]
+    fn stochastic_depth_grows_linearly_over_the_blocks() {
+        let encoder = encoder([2, 2, 5, 2], 0.2);
+        let blocks: Vec<_> = encoder.stages.iter().flatten().collect();
+        assert_eq!(blocks.len(), 11);
+        for (b, block) in blocks.into_iter().enumerate() {
+            let (first, second) = (&block.attn_block, &block.attn_grid);
+            for found in [block.conv.rate, first.rate, first.mlp.rate, second.rate, second.mlp.rate] {
+                assert!((found - 0.2 * b as f64 / 10.0).abs() < 1e-12, "block {b}: {found}");
+            }
+        }
+        assert_eq!(self::encoder([1, 1, 1, 1], 0.3).stages[3][0].conv.rate, 0.3);
+    }
+
+    #[test]
+    fn a_block_whose_branches_are_all_dropped_changes_nothing() {
+        // The last of five blocks has the whole rate, which is next to 1.
+        let encoder = encoder([1, 1, 1, 2], 1.0 - 1e-9);
+        let values = (0..2 * 3 * 32 * 32).map(|i| ((i * 7919) % 1009) as f32 / 504.5 - 1.0);
+        let input = Cpu::default().tensor_from_vec(values.collect(), (2, 3, 32, 32));
+        let before_and_after = |mode: Mode| {
+            let mut pass: Pass<f32, Cpu, NoneTape> = Pass::new(mode, 0, 0).watching();
+            encoder.forward(&mut pass, &input);
+            let noted = |name: &str| pass.watched().iter().find(|(n, _)| n == name).unwrap().1.as_vec();
+            (noted("stages.3.blocks.0.attn_grid"), noted("e4"))
+        };
+        let (before, after) = before_and_after(Mode::Training);
+        assert_eq!(before, after);
+        let (before, after) = before_and_after(Mode::Evaluation);
+        assert_ne!(before, after);
+    }
+}

@@ -137,22 +137,25 @@ mod tests {
     use super::*;
     use dfdx::tensor::{Cpu, OnesTensor};
 
-    fn dropped(seed: u64) -> Vec<f32> {
+    fn dropped(seed: u64, step: u64) -> Vec<f32> {
         let ones: Map<f32, Cpu> = Cpu::default().ones_like(&(400, 3, 1, 1));
-        let mut pass: Pass<f32, Cpu, NoneTape> = Pass::new(Mode::Training, seed, 3);
-        pass.drop_path(ones, 0.25).as_vec()
+        let mut pass: Pass<f32, Cpu, NoneTape> = Pass::new(Mode::Training, seed, step);
+        let first = pass.drop_path(ones.clone(), 0.25).as_vec();
+        assert_ne!(pass.drop_path(ones, 0.25).as_vec(), first, "every branch draws for itself");
+        first
     }
 
     #[test]
     fn stochastic_depth_drops_whole_samples_and_keeps_the_mean() {
-        let values = dropped(1);
+        let values = dropped(1, 3);
         for sample in values.chunks(3) {
             assert!(sample == [0.0; 3] || sample == [1.0 / 0.75; 3], "{sample:?}");
         }
         let mean = values.iter().sum::<f32>() / values.len() as f32;
         assert!((mean - 1.0).abs() < 0.1, "mean {mean}");
-        assert_eq!(values, dropped(1));
-        assert_ne!(values, dropped(2));
+        assert_eq!(values, dropped(1, 3));
+        assert_ne!(values, dropped(2, 3));
+        assert_ne!(values, dropped(1, 4));
     }
 
     #[test]

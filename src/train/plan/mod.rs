@@ -294,6 +294,14 @@ mod tests {
     }
 
     #[test]
+    fn learning_rates_rise_over_a_twentieth_of_the_steps_but_no_more_than_500() {
+        for (steps, expected) in [(200, 10), (9_980, 499), (10_000, 500), (10_020, 500), (90_000, 500)] {
+            assert_eq!(plan(&[&format!("steps = {steps}")]).unwrap().settings.warmup, expected, "{steps}");
+        }
+        assert_eq!(plan(&["steps = 90000\nwarmup = 700"]).unwrap().settings.warmup, 700);
+    }
+
+    #[test]
     fn later_layers_win_and_the_rest_follows() {
         let made = plan(&["steps = 200\n[optimiser]\nlr = 0.5\nclip = 2", "optimiser.lr = 0.25"]).unwrap();
         let settings = &made.settings;

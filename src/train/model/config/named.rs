@@ -110,6 +110,22 @@ mod tests {
         assert!(Config::named("dss-giant").unwrap_err().to_string().contains("dss-nano"));
     }
 
+    /// dss.md section 14.
+    #[test]
+    fn larger_networks_drop_more_and_the_smallest_nothing() {
+        for (name, encoder, behind) in [
+            ("dss-nano", 0.0, 0.0),
+            ("dss-tiny", 0.2, 0.1),
+            ("dss-small", 0.2, 0.1),
+            ("dss-base", 0.3, 0.1),
+            ("dss-large", 0.3, 0.1),
+        ] {
+            let config = Config::named(name).unwrap();
+            let found = (config.encoder_drop_path, config.lgcat_drop_path, config.dropout);
+            assert_eq!(found, (encoder, behind, behind), "{name}");
+        }
+    }
+
     #[test]
     fn a_window_that_divides_the_new_size_stays() {
         // KITTI: trained on crops of 352x608, run on 352x1216 (dss.md 3.2).
