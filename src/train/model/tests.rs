@@ -1,5 +1,7 @@
 //! Every choice of dss.md section 13 changes what it should, and nothing else.
 
+mod first_values;
+
 use std::collections::BTreeMap;
 
 use dfdx::shapes::HasShape;
@@ -54,6 +56,12 @@ fn copy(from: &Network, to: &Network, named: impl Fn(&str) -> String) {
 
 /// Losses (depth, semantics), and the gradient of every parameter by name.
 fn learn(network: &Network) -> ([f64; 2], BTreeMap<String, Vec<f64>>) {
+    let ([depth, semantics, _], gradients) = learn_whole(network);
+    ([depth, semantics], gradients)
+}
+
+/// The same with the total loss as the third.
+fn learn_whole(network: &Network) -> ([f64; 3], BTreeMap<String, Vec<f64>>) {
     let mut pass: Pass<f64, Cpu, OwnedTape<f64, Cpu>> = Pass::new(Mode::Training, 0, 0);
     let outputs = network.forward(&mut pass, &input());
     let (h, w) = SIZE;
@@ -61,7 +69,7 @@ fn learn(network: &Network) -> ([f64; 2], BTreeMap<String, Vec<f64>>) {
     let labels: Vec<u8> = (0..h * w).map(|i| (i % 20) as u8).collect();
     let target = Target { depth: Some(&depth), labels: Some(&labels) };
     let losses = network.losses(&mut pass, &outputs, target).unwrap();
-    let values = [losses.depth.unwrap().as_vec()[0], losses.semantics.unwrap().as_vec()[0]];
+    let values = [losses.depth.unwrap(), losses.semantics.unwrap(), losses.total.clone()].map(|loss| loss.as_vec()[0]);
     let gradients = losses.total.put_tape(std::mem::take(&mut pass.tape)).backward();
     let of = |entry: &crate::train::nn::Entry<f64, Cpu>| (entry.name.clone(), gradients.get(&entry.tensor()).as_vec());
     (values, network.store().parameters().map(of).collect())
@@ -183,4 +191,29 @@ fn kind_and_eps_of_the_depth_loss_count() {
     let expected = depth * depth + (spread * spread - 1e-4) / (n - 1.0);
     assert!((adabins * adabins - expected).abs() < 1e-9 * expected && same == semantics, "{adabins} {expected}");
     assert!(adabins > depth);
+}
+
+/// dss.md 8.3: depth + lambda semantics.
+#[test]
+fn semantics_counts_as_much_as_the_configuration_says() {
+    let ([depth, semantics, total], usual) = learn_whole(&network(nano()));
+    assert!((total - (depth + semantics)).abs() < 1e-12 * total);
+    let ([same_depth, same_semantics, total], found) = learn_whole(&network(Config { lambda_sem: 0.3, ..nano() }));
+    assert_eq!((same_depth, same_semantics), (depth, semantics));
+    assert!((total - (depth + 0.3 * semantics)).abs() < 1e-12 * total, "{total}");
+    for (name, factor) in [("head.semantics.out.weight", 0.3), ("head.depth.out.weight", 1.0)] {
+        let expected: Vec<f64> = usual[name].iter().map(|g| factor * g).collect();
+        assert!(close(&found[name], &expected), "{name}");
+    }
+}
+
+/// dss.md 6.2: what comes of attention and of the feed-forward network is dropped, never the stream itself.
+#[test]
+fn every_branch_of_the_exchange_is_dropped_by_chance() {
+    let (_, gradients) = learn(&network(Config { lgcat_drop_path: 1.0 - 1e-9, ..nano() }));
+    let silent = |part: &str| {
+        let mut all = gradients.iter().filter(|(name, _)| name.starts_with("exchange.") && name.contains(part));
+        all.all(|(_, gradient)| gradient.iter().all(|g| *g == 0.0))
+    };
+    assert!(silent(".layers.") && !silent(".fused."));
 }
