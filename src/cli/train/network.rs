@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 
-use super::run::weights_of;
 use crate::cli::exit::Usage;
+use crate::train::checkpoint::Checkpoint;
 use crate::train::device::DeviceName;
 use crate::train::model::{Config, Dss};
 use crate::train::op::Backend;
 use crate::train::predict::InputSize;
+use crate::train::session::BEST;
+use crate::train::trainer::LAST;
 
 /// Options of every command that runs a network.
 #[derive(Debug, clap::Args)]
@@ -67,6 +69,28 @@ impl NetworkArgs {
         let (semantics, hash) = (plan.as_ref().is_none_or(|plan| plan.settings.semantics), checkpoint.hash());
         Ok(Trained { network: checkpoint.network(device, config)?, size, semantics, hash })
     }
+}
+
+/// The weights of a run: its folder, or a file.
+pub(super) fn weights_of(run: &Path) -> Result<Checkpoint> {
+    let shown = run.display();
+    if run.join("zarr.json").exists() {
+        return Err(Usage(format!("{shown} is a set and no run; the run is named first: sdtrain eval RUN SET")).into());
+    }
+    if !run.exists() {
+        bail!("{shown}: there is no such run; name the folder of one, such as runs/last, or a file of weights");
+    }
+    if !run.is_dir() {
+        return Ok(Checkpoint::read(run)?);
+    }
+    let (last, best) = (run.join(LAST), run.join(BEST));
+    if !last.exists() {
+        bail!("{shown} holds no {LAST}: it is no run, or one that has not saved anything yet");
+    }
+    Checkpoint::read(&last).map_err(|error| match best.exists() {
+        true => anyhow!("{error}; the run has another checkpoint: {}", best.display()),
+        false => error.into(),
+    })
 }
 
 fn input_size(text: &str) -> Result<InputSize, String> {

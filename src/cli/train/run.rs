@@ -1,9 +1,9 @@
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use clap::CommandFactory;
 use serde_json::json;
 
@@ -377,26 +377,4 @@ fn validated(validation: &Validation) -> String {
         [("abs_rel", validation.abs_rel), ("rms", validation.rms), ("d1", validation.d1), ("mIoU", validation.miou)];
     let told: Vec<String> = metrics.iter().filter_map(|(name, v)| v.map(|v| format!("{name} {v:.4}"))).collect();
     format!("validation after step {}: {}", validation.step, told.join("  "))
-}
-
-/// The weights of a run: its folder, or a file.
-pub(super) fn weights_of(run: &Path) -> Result<Checkpoint> {
-    let shown = run.display();
-    if run.join("zarr.json").exists() {
-        return Err(Usage(format!("{shown} is a set and no run; the run is named first: sdtrain eval RUN SET")).into());
-    }
-    if !run.exists() {
-        bail!("{shown}: there is no such run; name the folder of one, such as runs/last, or a file of weights");
-    }
-    if !run.is_dir() {
-        return Ok(Checkpoint::read(run)?);
-    }
-    let (last, best) = (run.join(LAST), run.join(BEST));
-    if !last.exists() {
-        bail!("{shown} holds no {LAST}: it is no run, or one that has not saved anything yet");
-    }
-    Checkpoint::read(&last).map_err(|error| match best.exists() {
-        true => anyhow!("{error}; the run has another checkpoint: {}", best.display()),
-        false => error.into(),
-    })
 }

@@ -5,7 +5,7 @@ use dfdx::tensor::Cpu;
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use super::run::weights_of;
+use super::network::weights_of;
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::train::model::{Config, Cost, Dss};
