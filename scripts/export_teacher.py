@@ -1,9 +1,9 @@
 """Writes a segmentation network of Hugging Face's transformers as ONNX, for `sdprep labels teach --onnx`.
 
-Usage: export_teacher.py NAME OUT [WIDTHxHEIGHT]
+Usage: export_teacher.py NAME OUT [HEIGHTxWIDTH]
 
 NAME is a repository or a folder with the weights of a SegFormer (`--output logits`) or a OneFormer (`--output scores`) for ADE20K,
-WIDTHxHEIGHT the size that the network is to see, 512x512 unless given; give it to `sdprep` as `--input-size`.
+HEIGHTxWIDTH the size that the network is to see, 512x512 unless given; give it to `sdprep` as `--input-size`.
 Needs torch, transformers, onnx, pillow and scipy.
 """
 
@@ -61,7 +61,7 @@ def export(network, out, width, height):
 
 
 def main(name, out, size="512x512"):
-    width, height = map(int, size.split("x"))
+    height, width = map(int, size.split("x"))
     kind = AutoConfig.from_pretrained(name).model_type
     if kind not in ("segformer", "oneformer"):
         sys.exit(f"{name}: expected a segformer or a oneformer, found {kind}")

@@ -95,7 +95,7 @@ fn mistakes_end_with_advice_and_exit_code_2() {
             "--baseline-focal",
         ),
         ("folder own --preset tun", "7scenes"),
-        ("folder own --images rgb/*.png --fit stretch", "crop:WIDTHxHEIGHT"),
+        ("folder own --images rgb/*.png --fit stretch", "crop:HEIGHTxWIDTH"),
         ("nyu own", "sdprep convert folder"),
         ("nyu own --layout bts --border crop", "belongs to the labelled file"),
         ("nyu own --layout densedepth --split all", "--split train or test"),

@@ -196,7 +196,7 @@ fn takes(declared: &InferenceFact, input: Size) -> Result<(), String> {
     let side = |side: &Option<i64>| side.map_or("?".to_owned(), |n| n.to_string());
     let found = sides.iter().map(side).collect::<Vec<_>>().join(", ");
     let hint = match sides.as_slice() {
-        [_, Some(3), Some(rows), Some(columns)] => format!("; try --input-size {columns}x{rows}"),
+        [_, Some(3), Some(rows), Some(columns)] => format!("; try --input-size {rows}x{columns}"),
         _ => String::new(),
     };
     Err(format!("expected a network that takes [1, 3, {}, {}], found [{found}]{hint}", input.height, input.width))

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 use ndarray::{Array, Array2, ArrayView2, Dimension};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,17 @@ impl Size {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x{} (height x width)", self.height, self.width)
+    }
+}
+
+/// As in `480x640`: height first, as everywhere.
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |text: &str| text.trim().parse().ok().filter(|n| (1..=1 << 16).contains(n));
+        let size = text.split_once('x').and_then(|(height, width)| Some(Self::new(side(height)?, side(width)?)));
+        size.ok_or_else(|| format!("expected HEIGHTxWIDTH such as 480x640, of at most 65536 each; found {text:?}"))
     }
 }
 
@@ -144,6 +156,14 @@ pub(crate) fn resize_nearest<T: Copy>(plane: ArrayView2<'_, T>, size: Size) -> A
 mod tests {
     use super::*;
     use ndarray::array;
+
+    #[test]
+    fn a_size_is_said_height_first() {
+        assert_eq!("480x640".parse(), Ok(Size::new(480, 640)));
+        for wrong in ["", "640", "0x3", "3x99999999", "ax3", "3x"] {
+            assert!(wrong.parse::<Size>().unwrap_err().contains("HEIGHTxWIDTH"), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_window_outside_the_grid_is_filled() {

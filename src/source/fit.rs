@@ -30,7 +30,7 @@ pub const KITTI_BENCHMARK: Size = Size::new(352, 1216);
 pub enum FitError {
     /// Different sizes under [`Fit::Reject`].
     #[error(
-        "{} different sizes, from {smallest} to {largest}; choose how they become one with `--fit pad` or `--fit crop:WIDTHxHEIGHT`",
+        "{} different sizes, from {smallest} to {largest}; choose how they become one with `--fit pad` or `--fit crop:HEIGHTxWIDTH`",
         n_sizes
     )]
     Mixed {
@@ -50,7 +50,7 @@ pub enum FitError {
         crop: Size,
     },
     /// More than a picture may have.
-    #[error("a grid of {grid} has more than {} megapixels; choose a smaller part with `--fit crop:WIDTHxHEIGHT`", MAX_PIXELS / 1_000_000)]
+    #[error("a grid of {grid} has more than {} megapixels; choose a smaller part with `--fit crop:HEIGHTxWIDTH`", MAX_PIXELS / 1_000_000)]
     TooLarge {
         /// The grid.
         grid: Size,
@@ -108,33 +108,29 @@ fn difference(a: usize, b: usize) -> i64 {
     if a < b { -distance } else { distance }
 }
 
-/// `reject`, `pad`, `crop:WxH` or `kb-crop`.
+/// `reject`, `pad`, `crop:HxW` or `kb-crop`.
 impl fmt::Display for Fit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reject => f.write_str("reject"),
             Self::Pad => f.write_str("pad"),
-            Self::Crop(size) => write!(f, "crop:{}x{}", size.width, size.height),
+            Self::Crop(size) => write!(f, "crop:{}x{}", size.height, size.width),
         }
     }
 }
 
-/// The inverse of the display; `kb-crop` is `crop:1216x352`.
+/// The inverse of the display; `kb-crop` is `crop:352x1216`.
 impl FromStr for Fit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let crop = |size: &str| {
-            let (width, height) = size.split_once('x')?;
-            let size = Size::new(height.parse().ok()?, width.parse().ok()?);
-            (size.height > 0 && size.width > 0).then_some(Self::Crop(size))
-        };
+        let crop = |size: &str| size.parse().ok().map(Self::Crop);
         match text {
             "reject" => Ok(Self::Reject),
             "pad" => Ok(Self::Pad),
             "kb-crop" => Ok(Self::Crop(KITTI_BENCHMARK)),
             _ => text.strip_prefix("crop:").and_then(crop).ok_or_else(|| {
-                format!("expected reject, pad, kb-crop or crop:WIDTHxHEIGHT such as crop:640x480, found {text:?}")
+                format!("expected reject, pad, kb-crop or crop:HEIGHTxWIDTH such as crop:480x640, found {text:?}")
             }),
         }
     }
@@ -182,9 +178,10 @@ mod tests {
 
     #[test]
     fn text_and_back_is_the_identity() {
-        for text in ["reject", "pad", "crop:640x480"] {
+        for text in ["reject", "pad", "crop:480x640"] {
             assert_eq!(text.parse::<Fit>().unwrap().to_string(), text);
         }
+        assert_eq!("crop:480x640".parse(), Ok(Fit::Crop(Size::new(480, 640))));
         for wrong in ["", "crop", "crop:0x4", "crop:640", "stretch"] {
             assert!(wrong.parse::<Fit>().is_err(), "{wrong}");
         }

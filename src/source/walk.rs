@@ -1,5 +1,6 @@
 //! The files below a folder.
 
+use std::io;
 use std::path::Path;
 
 use walkdir::WalkDir;
@@ -11,10 +12,7 @@ use super::SourceError;
 /// # Errors
 /// `root` is no folder, a folder cannot be listed, links form a loop, or a name is not UTF-8.
 pub fn files(root: &Path) -> Result<Vec<String>, SourceError> {
-    if !root.is_dir() {
-        let reason = if root.exists() { "expected a folder, found a file" } else { "there is no such folder" };
-        return Err(SourceError::format(root, "root", reason));
-    }
+    check_folder(root)?;
     let mut files = Vec::new();
     for entry in WalkDir::new(root).follow_links(true) {
         let entry = entry.map_err(|error| walk_error(root, error))?;
@@ -30,6 +28,20 @@ pub fn files(root: &Path) -> Result<Vec<String>, SourceError> {
     Ok(files)
 }
 
+/// Makes sure that a folder is there.
+///
+/// # Errors
+/// Nothing is there, or a file.
+pub fn check_folder(root: &Path) -> Result<(), SourceError> {
+    let refuse = |kind, reason: &str| Err(SourceError::io(root, io::Error::new(kind, reason)));
+    match root.metadata() {
+        Ok(there) if there.is_dir() => Ok(()),
+        Ok(_) => refuse(io::ErrorKind::NotADirectory, "expected a folder, found a file"),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => refuse(e.kind(), "there is no such folder"),
+        Err(e) => Err(SourceError::io(root, e)),
+    }
+}
+
 fn walk_error(root: &Path, error: walkdir::Error) -> SourceError {
     let path = error.path().unwrap_or(root).to_path_buf();
     if let Some(ancestor) = error.loop_ancestor() {
@@ -41,7 +53,7 @@ fn walk_error(root: &Path, error: walkdir::Error) -> SourceError {
         return SourceError::format(path, "symbolic link", reason);
     }
     let reason = error.to_string();
-    SourceError::io(path, error.into_io_error().unwrap_or_else(|| std::io::Error::other(reason)))
+    SourceError::io(path, error.into_io_error().unwrap_or_else(|| io::Error::other(reason)))
 }
 
 /// A path of a list as a path relative to the root: leading `/` are dropped, as lists with rooted paths mean the root
@@ -64,7 +76,7 @@ mod tests {
             std::fs::write(root.path().join(file), "").unwrap();
         }
         assert_eq!(files(root.path()).unwrap(), ["a", "b/10", "b/2"]);
-        assert!(files(&root.path().join("none")).unwrap_err().to_string().ends_with("root: there is no such folder"));
+        assert!(files(&root.path().join("none")).unwrap_err().to_string().ends_with("none: there is no such folder"));
     }
 
     #[cfg(unix)]

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::eval::{RulesArgs, depth_text, depth_value, exit_of, semantics_text};
@@ -143,7 +143,7 @@ impl Metres {
 impl Maps {
     fn open(path: &Path) -> Result<Self> {
         if !path.exists() {
-            return Err(Usage(format!("{}: there is no such file or folder", path.display())).into());
+            bail!("{}: there is no such file or folder", path.display());
         }
         if path.join("zarr.json").is_file() {
             let set = Set::open(path)?;

@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 use super::Common;
 use super::exit::Exit;
 use super::output::Output;
+use crate::sample::Size;
 use crate::train::device::within_limits;
 
 /// Trains depth + semantics networks on prepared sets, and evaluates them.
@@ -82,7 +83,5 @@ fn dispatch(arguments: Sdtrain, output: &Output) -> Result<Exit> {
 
 /// Rows and columns, as in `192x256`.
 fn size(text: &str) -> Result<(usize, usize), String> {
-    let sides = text.split_once('x').and_then(|(h, w)| Some((h.trim().parse().ok()?, w.trim().parse().ok()?)));
-    let sides = sides.filter(|(h, w)| (1..=1 << 16).contains(h) && (1..=1 << 16).contains(w));
-    sides.ok_or_else(|| format!("expected rows x columns, such as 192x256, of at most 65536 each; found {text:?}"))
+    text.parse::<Size>().map(|size| (size.height, size.width))
 }

@@ -14,7 +14,7 @@ use crate::label::Remap;
 use crate::sample::{Depth, Fault, Invalid, Sample, Semantics, Size, Window};
 use crate::source::fit::Fit;
 use crate::source::picture::{self, Endian};
-use crate::source::{Entry, Fields, Header, Loaded, Source, SourceError};
+use crate::source::{Entry, Fields, Header, Loaded, Source, SourceError, walk};
 
 /// Samples of a KITTI data set.
 pub struct Kitti {
@@ -35,9 +35,7 @@ impl Kitti {
     /// # Errors
     /// Nothing found, a list or the calibration of a day that cannot be read, options that do not fit the tree.
     pub fn plan(options: Options) -> Result<Self, SourceError> {
-        if !options.root.is_dir() {
-            return Err(SourceError::Usage(format!("{}: no such folder", options.root.display())));
-        }
+        walk::check_folder(&options.root)?;
         let mut plan = if !options.pairs.is_empty() {
             pairs::plan(&options)?
         } else if let Some(training) = benchmark::training_folder(&options.root) {

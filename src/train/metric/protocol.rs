@@ -220,7 +220,8 @@ impl Prepared {
 
 /// Indices of a picture as those of a map of `n` that begins with number `first` of them.
 fn moved(indices: Range<usize>, first: i64, n: usize) -> Range<usize> {
-    let at = |i: usize| (i as i64 - first).clamp(0, n as i64) as usize;
+    // A record may name any numbers.
+    let at = |i: usize| i64::try_from(i).unwrap_or(i64::MAX).saturating_sub(first).clamp(0, n as i64) as usize;
     at(indices.start)..at(indices.end)
 }
 
@@ -326,6 +327,16 @@ mod tests {
         assert_eq!(Crop::Nyu.of(480, 640), (45..471, 41..601));
         assert_eq!(Crop::Garg.of(352, 1216), (143..349, 43..1172));
         assert_eq!(Crop::Garg.of(375, 1242), (153..371, 44..1197));
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_is_no_fault() {
+        let protocol: Protocol = "full_garg".parse().unwrap();
+        for first in [i64::MIN, -3, i64::MAX] {
+            let place = Place { picture: (usize::MAX, 4), first: (first, first) };
+            let picture = protocol.prepare((&[1.0; 12], 3, 4), (&[2.0; 12], 3, 4), place).evaluate();
+            assert!(picture.pixels <= 12);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ const PLACES: [&str; 4] = ["data/cityscapes", "cityscapes", "data/Cityscapes", "
 #[command(after_help = "\
 Examples:
   sdprep convert cityscapes data/cityscapes --split train
-  sdprep convert cityscapes data/cityscapes --split val --label-space cityscapes --fit crop:2048x896")]
+  sdprep convert cityscapes data/cityscapes --split val --label-space cityscapes --fit crop:896x2048")]
 pub(in crate::cli::prep) struct Args {
     /// Folder of the data set [default: data/cityscapes or cityscapes]
     root: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub(in crate::cli::prep) struct Args {
     /// Classes of the set: ade20k or cityscapes (train ids)
     #[arg(long, value_name = "SPACE", default_value = "ade20k", help_heading = "Labels")]
     label_space: LabelSpace,
-    /// What makes one size of many: reject, pad (to the largest), crop:WIDTHxHEIGHT (bottom, centred)
+    /// What makes one size of many: reject, pad (to the largest), crop:HEIGHTxWIDTH (bottom, centred)
     #[arg(long, value_name = "FIT", default_value_t)]
     fit: Fit,
     #[command(flatten)]

@@ -77,7 +77,7 @@ pub(in crate::cli::prep) struct Args {
     /// Camera of a whole picture, after --mirror: fx,fy,cx,cy, or a text file with them or with the 3x3 matrix
     #[arg(long, value_name = "NUMBERS|FILE")]
     intrinsics: Option<String>,
-    /// What makes one size of many: reject, pad (to the largest), crop:WIDTHxHEIGHT (bottom, centred)
+    /// What makes one size of many: reject, pad (to the largest), crop:HEIGHTxWIDTH (bottom, centred)
     #[arg(long, value_name = "FIT", default_value_t)]
     fit: Fit,
     /// Name of the data set to record [default: that of the preset, or folder]

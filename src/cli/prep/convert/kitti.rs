@@ -47,7 +47,7 @@ pub(in crate::cli::prep) struct Args {
     /// Only the drives of this half of the depth tree, train or val; with a list, the name to record
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
-    /// What makes one size of many: kb-crop (352 x 1216, bottom, centred), crop:WIDTHxHEIGHT, pad (to the largest), or
+    /// What makes one size of many: kb-crop (352 x 1216, bottom, centred), crop:HEIGHTxWIDTH, pad (to the largest), or
     /// reject (quarantine all but the most common size)
     #[arg(long, default_value = "kb-crop", value_name = "FIT")]
     fit: Fit,

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use super::nyu_folder::Folder;
@@ -38,7 +38,7 @@ pub(in crate::cli::prep) struct Args {
     /// List of the pairs of a bts or densedepth folder, in the order of the set
     #[arg(long, value_name = "FILE", help_heading = "Folders")]
     list: Option<PathBuf>,
-    /// What makes one size of many in a folder: reject, pad (to the largest), crop:WIDTHxHEIGHT (bottom, centred)
+    /// What makes one size of many in a folder: reject, pad (to the largest), crop:HEIGHTxWIDTH (bottom, centred)
     #[arg(long, value_name = "FIT", help_heading = "Folders")]
     fit: Option<Fit>,
     /// The official split, a MAT file with trainNdxs and testNdxs [default: splits.mat beside FILE, here or in data/]
@@ -127,6 +127,9 @@ impl Args {
                 ))
             })?,
         };
+        if !file.exists() {
+            bail!("{}: there is no such file or folder", file.display());
+        }
         let layout = match self.layout {
             LayoutName::Auto => Layout::detect(&file)?,
             LayoutName::Mat => Layout::Mat,

@@ -3,7 +3,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::container::size;
 use super::merge::RuleArgs;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
@@ -27,7 +26,7 @@ pub(in crate::cli::prep) struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Network")]
     onnx: PathBuf,
     /// The size that the network sees [default: that of the samples]
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size, help_heading = "Network")]
+    #[arg(long, value_name = "HEIGHTxWIDTH", help_heading = "Network")]
     input_size: Option<Size>,
     /// What is taken from red, green and blue in 0..1
     #[arg(long, value_name = "R,G,B", default_value = "0.485,0.456,0.406", value_parser = three, help_heading = "Network")]
