@@ -16,5 +16,7 @@ mod pointwise;
 mod record;
 mod resize;
 mod row;
+#[cfg(test)]
+mod tests;
 
 pub(super) use gpu::{Real, give_back_idle};
