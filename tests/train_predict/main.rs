@@ -215,8 +215,8 @@ fn inputs_that_cannot_be_are_told_apart() {
     check(&[run, &good, "--fov", "180"], 2, "between 0.01 and 180");
     check(&[run, &good, "--fx", "0"], 2, "--fx must be from 0.001");
     check(&[run, &good, "--to", "png", "--steps-per-metre", "10000"], 2, "6554 at most");
-    check(&[run, &good, "--size", "0x100"], 2, "rows x columns");
-    check(&[run, &good, "--size", "whole"], 2, "rows x columns");
+    check(&[run, &good, "--size", "0x100"], 2, "HEIGHTxWIDTH");
+    check(&[run, &good, "--size", "whole"], 2, "HEIGHTxWIDTH");
     check(&["--weights", run, "--model", "dss-tiny", &good], 2, "is of dss-nano");
     check(&[&good, &good], 3, "good.png");
     check(&[run, &text_file], 3, "expected PNG, JPEG");

@@ -118,7 +118,7 @@ fn what_cannot_be_is_refused_before_anything_is_made() {
         (vec!["--size", "100x96"], "multiples of 32"),
         (vec!["--model", "dss-giant"], "dss-nano"),
         (vec!["--exchange", "magic"], "lg_cat"),
-        (vec!["--size", "large"], "rows x columns"),
+        (vec!["--size", "large"], "HEIGHTxWIDTH"),
         (vec!["--mix", "blur"], "nearfarmix"),
         (vec!["--mix", "nearfarmix=often"], "a share such as 0.5"),
         (vec!["--mix", "cutmix=0.8,classmix=0.3"], "at most 1 together"),

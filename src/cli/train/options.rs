@@ -188,7 +188,7 @@ fn switch(text: &str) -> Result<bool, String> {
 
 /// `0.8` or `352x608`
 fn crop(text: &str) -> Result<Crop, String> {
-    let expected = || format!("expected a share such as 0.8, or rows x columns, such as 352x608; found {text:?}");
+    let expected = || format!("expected a share such as 0.8, or HEIGHTxWIDTH such as 352x608; found {text:?}");
     match text.parse() {
         Ok(share) => Ok(Crop::Share(share)),
         Err(_) => super::size(text).map(|(rows, columns)| Crop::Pixels(rows, columns)).map_err(|_| expected()),
