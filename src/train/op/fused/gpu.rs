@@ -162,13 +162,12 @@ impl<E> Factor<E> {
         Self { at, turned: true, step }
     }
 
-    /// The batch from matrix number `first` on.
-    fn after(self, first: usize) -> Self
+    /// Where the batch is from matrix number `first` on.
+    fn after(self, first: usize) -> At<E>
     where
         E: Unit,
     {
-        let at = self.at.part(first * self.step, self.at.len - first * self.step);
-        Self { at, ..self }
+        self.at.part(first * self.step, self.at.len - first * self.step)
     }
 }
 
@@ -242,22 +241,6 @@ impl Gpu {
     ) {
         let fits = |f: Factor<E>, rows: usize, columns: usize| (batch - 1) * f.step + rows * columns <= f.at.len;
         assert!(fits(a, m, k) && fits(b, k, n) && batch * m * n <= c.len, "a product beyond its memory");
-        for first in (0..batch).step_by(PRODUCTS) {
-            let batch = PRODUCTS.min(batch - first);
-            let c = c.part(first * m * n, batch * m * n);
-            self.few_products(batch, [m, n, k], (a.after(first), b.after(first)), (scale, keep), c);
-        }
-    }
-
-    /// A batch that is not too large for the library.
-    fn few_products<E: Real>(
-        &self,
-        batch: usize,
-        [m, n, k]: [usize; 3],
-        (a, b): (Factor<E>, Factor<E>),
-        (scale, keep): (E, E),
-        c: At<E>,
-    ) {
         let turn = |f: Factor<E>| match f.turned {
             true => cublasOperation_t::CUBLAS_OP_T,
             false => cublasOperation_t::CUBLAS_OP_N,
@@ -275,15 +258,19 @@ impl Gpu {
             beta: keep,
             ldc: int(n),
         };
-        let by = StridedBatchedConfig {
-            gemm,
-            batch_size: int(batch),
-            stride_a: b.step as i64,
-            stride_b: a.step as i64,
-            stride_c: (m * n) as i64,
-        };
-        // SAFETY: the caller has compared the sizes with the memory.
-        unsafe { E::products(&self.kept().blas, by, b.at, a.at, c) };
+        for first in (0..batch).step_by(PRODUCTS) {
+            let batch = PRODUCTS.min(batch - first);
+            let by = StridedBatchedConfig {
+                gemm,
+                batch_size: int(batch),
+                stride_a: b.step as i64,
+                stride_b: a.step as i64,
+                stride_c: (m * n) as i64,
+            };
+            let c = c.part(first * m * n, batch * m * n);
+            // SAFETY: the sizes were compared with the memory.
+            unsafe { E::products(&self.kept().blas, by, b.after(first), a.after(first), c) };
+        }
     }
 
     /// Memory for `len` values, which are whatever was there.
