@@ -118,11 +118,6 @@ impl Data {
         Size::new(least(|size| size.height), least(|size| size.width))
     }
 
-    /// Size of the pictures of the first set.
-    pub fn size(&self) -> Option<Size> {
-        self.sets.first().map(|set| set.spec().size)
-    }
-
     /// What the sets show: roads when all of them do, rooms otherwise.
     pub fn domain(&self) -> Domain {
         let road = self.sets.iter().all(|set| Domain::of(&set.spec().dataset) == Domain::Road);

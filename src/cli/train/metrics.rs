@@ -135,8 +135,8 @@ impl Metres {
         (&self.values, self.height, self.width)
     }
 
-    const fn whole(&self) -> Place {
-        Place { picture: (self.height, self.width), first: (0, 0) }
+    fn whole(&self) -> Place {
+        Place::whole(self.height, self.width)
     }
 }
 
