@@ -167,8 +167,9 @@ fn range(panel: &Panel) -> Option<(f64, f64, f64)> {
     let values = panel.series.iter().flat_map(|series| series.told().into_owned());
     let mut values: Vec<f64> = values.map(|(_, y)| y).filter(|y| y.is_finite()).collect();
     values.sort_by(f64::total_cmp);
-    let at = |share: f64| values.get((share * values.len().saturating_sub(1) as f64) as usize).copied();
-    let (low, high) = (at(0.01)?.min(0.0), at(0.99)?);
+    // So many of either end are left out: none of fewer than a hundred.
+    let out = values.len() / 100;
+    let (low, high) = (values.get(out)?.min(0.0), *values.get(values.len().checked_sub(out + 1)?)?);
     let step = round_up_nicely(((high - low) / 4.0).max(1e-9));
     let low = (low / step).floor() * step;
     let high = low + ((high - low) / step).ceil().max(1.0) * step;
@@ -232,6 +233,14 @@ mod tests {
         assert!(low == 0.0 && high < 5.0, "{low} to {high}");
         let svg = curves(&[panel], 300.0, "steps").to_svg();
         assert!(svg.contains(">depth 1.0000</text>") && svg.contains(">steps</text>"), "{svg}");
+    }
+
+    #[test]
+    fn of_a_few_points_all_are_within_the_range() {
+        let points = vec![(500.0, 0.3153), (1000.0, 0.2963), (1500.0, 0.2579), (2000.0, 0.265)];
+        assert_eq!(range(&panel(points)).unwrap(), (0.0, 0.4, 0.1));
+        assert_eq!(range(&panel(vec![(1.0, 7.0)])).unwrap().1, 8.0);
+        assert_eq!(range(&panel(vec![(1.0, -3.0), (2.0, 1.0)])).unwrap(), (-3.0, 1.0, 1.0));
     }
 
     #[test]
