@@ -1,16 +1,12 @@
-//! Activations, losses and gradients of dss-nano and of LG-CAT alone.
+//! Activations, losses and gradients of dss-nano.
 
 use std::collections::BTreeMap;
 
-use dfdx::tensor::{NoneTape, OwnedTape, PutTape};
-use dfdx::tensor_ops::Backward;
-use semdepth::train::model::{Config, FeatureExchange, LgCat};
-use semdepth::train::nn::{Mode, Pass, Role, Store};
-use semdepth::train::op::{self, Map};
+use dfdx::tensor::NoneTape;
+use semdepth::train::nn::{Mode, Pass, Role};
+use semdepth::train::op::Map;
 
-use super::{
-    FORWARD, Golden, Nano, Place, Report, common, compare_losses, json, norm, numbers, numbers_of, place, vanishes,
-};
+use super::{FORWARD, Golden, Nano, Place, Report, common, compare_losses, json, norm, numbers, numbers_of, vanishes};
 
 #[test]
 fn evaluation_gives_the_golden_activations_losses_and_gradients() {
@@ -113,49 +109,4 @@ fn in_f64_the_losses_equal_the_golden_ones_to_nine_digits() {
     let found = numbers_of(&nano.run(&mut pass).1);
     compare_losses(&mut report, "training", found, &expected["steps"][0], 1e-9);
     report.close(6);
-}
-
-#[test]
-fn lg_cat_alone_gives_the_golden_results_and_gradients() {
-    let Some(root) = common::golden() else { return };
-    let golden = Golden::read(&root.join("modules.safetensors"));
-    let mut report = Report::default();
-    for mode in [Mode::Evaluation, Mode::Training] {
-        let config = Config { channels: 16, lgcat_n_s: 2, lgcat_drop_path: 0.0, ..Config::named("dss-tiny").unwrap() };
-        let mut store: Store<f32, Place> = Store::new(place(), 0);
-        let module = LgCat::new(store.builder().at("exchange"), &config);
-        for entry in store.entries() {
-            let values = golden.values(&format!("lg_cat.param.{}", entry.name));
-            assert_eq!(values.len(), entry.len(), "{}", entry.name);
-            entry.update(|own| own.iter_mut().zip(values).for_each(|(own, v)| *own = *v as f32));
-        }
-        let (f_d, f_s): (Map<f32, Place>, Map<f32, Place>) = (golden.map("f_d"), golden.map("f_s"));
-        let mut pass: Pass<f32, Place, OwnedTape<f32, Place>> = Pass::new(mode, 0, 0);
-        let (out_d, out_s) = module.forward(&mut pass, &f_d, &f_s);
-        let name = if mode == Mode::Training { "lg_cat.train" } else { "lg_cat.eval" };
-        report.compare(&format!("{name}.out_d"), &numbers(&out_d), golden.values(&format!("{name}.out_d")), FORWARD);
-        report.compare(&format!("{name}.out_s"), &numbers(&out_s), golden.values(&format!("{name}.out_s")), FORWARD);
-        // sum(out_d r_d) + sum(out_s r_s)
-        let loss = {
-            use dfdx::tensor_ops::SumTo;
-            let (r_d, r_s): (Map<f32, Place>, Map<f32, Place>) = (golden.map("r_d"), golden.map("r_s"));
-            let (d, tape) = dfdx::tensor::SplitTape::split_tape(
-                (out_d.put_tape(std::mem::take(&mut pass.tape)) * r_d).sum::<dfdx::shapes::Rank0, _>(),
-            );
-            (out_s.put_tape(tape) * r_s).sum::<dfdx::shapes::Rank0, _>() + d
-        };
-        let mut found = loss.backward();
-        for (input, key) in [(&f_d, "grad_d"), (&f_s, "grad_s")] {
-            let gradient: Vec<f64> = op::gradient(&mut found, input).into_iter().map(f64::from).collect();
-            report.compare(&format!("{name}.{key}"), &gradient, golden.values(&format!("{name}.{key}")), 1e-3);
-        }
-        for entry in store.parameters() {
-            let key = format!("{name}.grad_param.{}", entry.name.trim_start_matches("exchange."));
-            if golden.0.contains_key(&key) && !vanishes(&entry.name, mode == Mode::Training) {
-                let gradient: Vec<f64> = op::gradient(&mut found, &entry.tensor()).into_iter().map(f64::from).collect();
-                report.compare(&key, &gradient, golden.values(&key), 1e-3);
-            }
-        }
-    }
-    report.close(8 + 150);
 }

@@ -28,7 +28,7 @@ pub(super) struct Options {
     /// Rows and columns the pictures are resized to, multiples of 32 [default: those of the model]
     #[arg(long, value_name = "HxW", value_parser = super::size)]
     size: Option<(usize, usize)>,
-    /// Exchange of features between the tasks: none or lg_cat [default: lg_cat]
+    /// Exchange of features between the tasks: none, lg_cat, ag_mmd, ccam, cma, lsu, sw_map or sig [default: lg_cat]
     #[arg(long, value_name = "KIND")]
     exchange: Option<String>,
     /// Largest depth in metres [default: 10; 80 when all sets show roads]

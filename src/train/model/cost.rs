@@ -6,7 +6,7 @@
 
 use dfdx::tensor::Storage;
 
-use super::{Config, Dss, PosBias};
+use super::{Config, Dss, ExchangeKind, PosBias};
 use crate::train::nn::{Entry, Role};
 use crate::train::op::{Backend, Scalar};
 
@@ -116,7 +116,9 @@ fn part_of(full: &str) -> &str {
         ["encoder", "stem", ..] => 2,
         ["encoder", ..] => 6,
         ["exchange", _, "layers", ..] => 4,
-        ["decoder" | "exchange", ..] => 3,
+        ["decoder", ..] | ["exchange", "dgt" | "sgt" | "shared", ..] => 3,
+        // Modules of one piece: sw_map and lsu.
+        ["exchange", other, ..] if !["depth", "semantics"].contains(&other) => 1,
         _ => 2,
     };
     let end = name.match_indices('.').nth(components - 1).map_or(name.len(), |(at, _)| at);
@@ -145,22 +147,42 @@ impl Tensor {
             [outputs, _] if in_exchange && config.lgcat_pos_bias == PosBias::None && name.ends_with(".q.weight") => {
                 let side = config.lgcat_window;
                 let met = Self::attention(size, (side, side), config.lgcat_heads, outputs);
+                let own = Self::product(entry.len(), size, outputs);
                 Self {
-                    multiply_adds: met.multiply_adds + (entry.len() * h * w) as u64,
-                    activations: met.activations + (outputs * h * w) as u64,
-                    output: Some([outputs, h, w]),
+                    multiply_adds: met.multiply_adds + own.multiply_adds,
+                    activations: met.activations + own.activations,
+                    ..own
                 }
+            }
+            // What the cosines of two maps' planes are made of, and the planes mixed by what comes of them.
+            [c, _, _, _] if config.exchange == ExchangeKind::Ccam && in_exchange && name.ends_with(".gate.weight") => {
+                let met = Self::product(entry.len(), size, c);
+                Self { multiply_adds: met.multiply_adds + 2 * (c * c * h * w) as u64, ..met }
             }
             // A norm, and the activation after it: a map as large as the one it was made from.
             [channels] if name.contains("norm") && name.ends_with(".weight") => {
                 Self { activations: (channels * h * w) as u64, ..Self::default() }
             }
-            [outputs, _] | [outputs, _, _, _] => Self {
-                multiply_adds: (entry.len() * h * w) as u64,
-                activations: (outputs * h * w) as u64,
-                output: (h * w > 1).then_some([outputs, h, w]),
-            },
+            // Of the cosines of a channel, one by one.
+            [outputs, _] if in_exchange && name.contains(".mlp.") => {
+                Self { output: None, ..Self::product(entry.len(), (config.channels, 1), outputs) }
+            }
+            [outputs, _] | [outputs, _, _, _] => Self::product(entry.len(), size, outputs),
+            // A number of lsu: as many maps as there are numbers.
+            [1] if in_exchange && !name.ends_with(".bias") => {
+                let c = config.channels;
+                Self { multiply_adds: (c * h * w) as u64, activations: (c * h * w) as u64, output: Some([c, h, w]) }
+            }
             _ => Self::default(),
+        }
+    }
+
+    /// Each of `weights` weights once at every pixel, for `outputs` channels.
+    fn product(weights: usize, (h, w): (usize, usize), outputs: usize) -> Self {
+        Self {
+            multiply_adds: (weights * h * w) as u64,
+            activations: (outputs * h * w) as u64,
+            output: (h * w > 1).then_some([outputs, h, w]),
         }
     }
 
@@ -267,5 +289,27 @@ mod tests {
         assert_eq!(part("scale.8.neck.depth").output, [32, 12, 16]);
         assert_eq!(part("scale.8.exchange.sgt.layers.1").multiply_adds, 192 * 12 * 1024 + 2 * 14 * 21 * 49 * 32);
         assert_eq!(exchange(&coarser), exchange(&usual));
+    }
+
+    /// By hand for 32 channels on 24 x 32 cells.
+    #[test]
+    fn the_other_modules_by_hand() {
+        for (exchange, parts, expected) in [
+            (ExchangeKind::None, 0, 0),
+            (ExchangeKind::SwMap, 1, 9 * 32 * 8 + 8),
+            (ExchangeKind::Sig, 2, 2 * (9 * 32 * 16 + 2 * 9 * 16 * 32)),
+            (ExchangeKind::AgMmd, 2, 4 * 9 * 32 * 32),
+            // Two products of planes in either direction; 2 c c/8 for each of c channels.
+            (ExchangeKind::Ccam, 2, 4 * 9 * 32 * 32 + 4 * 32 * 32),
+            (ExchangeKind::Cma, 2, 2 * (3 * 8 * 32 * 32 + 2 * 32 * 32 + 9 * 64 * 32 + 32 * 32)),
+            (ExchangeKind::Lsu, 1, 4 * 32),
+        ] {
+            let cost = cost_of(Config { exchange, ..Config::named("dss-nano").unwrap() });
+            let found: Vec<&Part> = cost.parts.iter().filter(|part| part.name.starts_with("exchange")).collect();
+            let mlp = if exchange == ExchangeKind::Ccam { 2 * 32 * (2 * 32 * 4) } else { 0 };
+            assert_eq!(found.len(), parts, "{found:?}");
+            assert_eq!(sum(&cost, "exchange", |part| part.multiply_adds), 768 * expected + mlp, "{exchange:?}");
+            assert!(found.iter().all(|part| part.output[1..] == [24, 32]), "{found:?}");
+        }
     }
 }

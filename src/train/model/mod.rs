@@ -6,20 +6,21 @@ mod decoder;
 mod dss;
 mod exchange;
 mod head;
-mod lg_cat;
 mod maxvit;
 mod scale;
 #[cfg(test)]
 mod tests;
 mod weights;
 
-pub use config::{Config, ConfigError, DecoderWidths, DepthLoss, ExchangeKind, Fused, NAMES, PosBias, Residual};
+pub use config::{
+    Affinity, AgreementScale, Align, Config, ConfigError, DecoderWidths, DepthLoss, ExchangeKind, Fused, Gate, NAMES,
+    PosBias, Residual,
+};
 pub use cost::{Cost, Part};
 pub use decoder::Decoder;
 pub use dss::{Dss, Losses, Outputs, Target};
 pub use exchange::{Exchange, FeatureExchange};
 pub use head::{DepthHead, SemanticsHead};
-pub use lg_cat::LgCat;
 pub use maxvit::{MaxVit, MaxVitConfig};
 pub use weights::{Metadata, WeightsError, load, read_metadata, save, serialize};
 pub(super) use weights::{floats, tensors};

@@ -22,13 +22,26 @@ fn he(kernel: usize, outputs: usize, groups: usize) -> Init {
 
 impl<E: Scalar, D: Backend<E>> Conv<E, D> {
     /// `kernel x kernel` with stride 1 and zero padding that keeps the size.
-    pub fn new(mut place: Builder<E, D>, inputs: usize, outputs: usize, kernel: usize, bias: bool) -> Self {
-        let init = he(kernel, outputs, 1);
+    pub fn new(place: Builder<E, D>, inputs: usize, outputs: usize, kernel: usize, bias: bool) -> Self {
+        Self::begun(place, (outputs, inputs, kernel, kernel), he(kernel, outputs, 1), bias.then_some(0.0))
+    }
+
+    /// As [`Conv::new`], with weights of 0.
+    pub fn silent(place: Builder<E, D>, inputs: usize, outputs: usize, kernel: usize, bias: bool) -> Self {
+        Self::begun(place, (outputs, inputs, kernel, kernel), Init::Constant(0.0), bias.then_some(0.0))
+    }
+
+    /// The last layer of a head: weights with deviation 0.01, biases `bias`.
+    pub fn last(place: Builder<E, D>, inputs: usize, outputs: usize, kernel: usize, bias: f64) -> Self {
+        Self::begun(place, (outputs, inputs, kernel, kernel), Init::Normal(0.01), Some(bias))
+    }
+
+    fn begun(mut place: Builder<E, D>, shape: (usize, usize, usize, usize), weights: Init, bias: Option<f64>) -> Self {
         Self {
-            weight: place.parameter("weight", (outputs, inputs, kernel, kernel), init),
-            bias: bias.then(|| place.parameter("bias", (outputs,), Init::Constant(0.0))),
+            weight: place.parameter("weight", shape, weights),
+            bias: bias.map(|value| place.parameter("bias", (shape.0,), Init::Constant(value))),
             stride: 1,
-            padding: Padding::Symmetric((kernel - 1) / 2),
+            padding: Padding::Symmetric((shape.2 - 1) / 2),
         }
     }
 
@@ -36,16 +49,6 @@ impl<E: Scalar, D: Backend<E>> Conv<E, D> {
     #[must_use]
     pub fn strided(self, stride: usize, padding: Padding) -> Self {
         Self { stride, padding, ..self }
-    }
-
-    /// The last layer of a head: weights with deviation 0.01, biases `bias`.
-    pub fn last(mut place: Builder<E, D>, inputs: usize, outputs: usize, kernel: usize, bias: f64) -> Self {
-        Self {
-            weight: place.parameter("weight", (outputs, inputs, kernel, kernel), Init::Normal(0.01)),
-            bias: Some(place.parameter("bias", (outputs,), Init::Constant(bias))),
-            stride: 1,
-            padding: Padding::Symmetric((kernel - 1) / 2),
-        }
     }
 
     /// Applies it.
@@ -84,12 +87,17 @@ pub struct Linear<E, D: Storage<E>> {
 
 impl<E: Scalar, D: Backend<E>> Linear<E, D> {
     /// From `inputs` to `outputs` channels.
-    pub fn new(mut place: Builder<E, D>, inputs: usize, outputs: usize) -> Self {
+    pub fn new(place: Builder<E, D>, inputs: usize, outputs: usize) -> Self {
+        Self::biased(place, inputs, outputs, 0.0)
+    }
+
+    /// As [`Linear::new`], with biases of `bias` at first.
+    pub fn biased(mut place: Builder<E, D>, inputs: usize, outputs: usize, bias: f64) -> Self {
         // Xavier: uniform with the variance 2 / (inputs + outputs).
         let init = Init::Uniform((6.0 / (inputs + outputs) as f64).sqrt());
         Self {
             weight: place.parameter("weight", (outputs, inputs), init),
-            bias: place.parameter("bias", (outputs,), Init::Constant(0.0)),
+            bias: place.parameter("bias", (outputs,), Init::Constant(bias)),
         }
     }
 

@@ -1,15 +1,14 @@
-//! Sums, joining of maps by channel, and factors for whole planes.
+//! Sums, and joining of maps by channel.
 
 use dfdx::shapes::{Axis, HasShape, Shape};
 use dfdx::tensor::{Cpu, Tape, Tensor};
-use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo, TryConcatAlong};
+use dfdx::tensor_ops::{Device, ReshapeTo, TryConcatAlong};
 use rayon::prelude::*;
 
 use super::buffer::unwritten;
 use super::pointwise::CHUNK;
 use super::record::{flat, read, record, same, with};
-use super::sum::sum_of_pairs;
-use super::{Map, Matrix, Scalar};
+use super::{Map, Scalar};
 use crate::wide::wide;
 
 /// `a + b`.
@@ -50,21 +49,6 @@ pub fn concat_channels<E: Scalar, D: JoinKernel<E>, T: Tape<E, D>>(
     D::concat_channels(tape, a, b)
 }
 
-/// Multiplies plane (b, c) of `x` by `factors[b, c]`.
-///
-/// # Panics
-///
-/// When there is not one factor for each plane.
-pub fn scale_planes<E: Scalar, D: JoinKernel<E>, T: Tape<E, D>>(
-    tape: &mut T,
-    x: &Map<E, D>,
-    factors: &Matrix<E, D>,
-) -> Map<E, D> {
-    let (b, c, _, _) = *x.shape();
-    assert_eq!((b, c), *factors.shape(), "one factor for each plane");
-    D::scale_planes(tape, x, factors)
-}
-
 /// The forms of the operations of this file.
 pub trait JoinKernel<E: Scalar>: Device<E> {
     /// [`add`].
@@ -79,11 +63,6 @@ pub trait JoinKernel<E: Scalar>: Device<E> {
     /// [`concat_channels`].
     fn concat_channels<T: Tape<E, Self>>(tape: &mut T, a: &Map<E, Self>, b: &Map<E, Self>) -> Map<E, Self> {
         any_device::concat_channels(tape, a, b)
-    }
-
-    /// [`scale_planes`].
-    fn scale_planes<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factors: &Matrix<E, Self>) -> Map<E, Self> {
-        any_device::scale_planes(tape, x, factors)
     }
 }
 
@@ -111,19 +90,6 @@ mod any_device {
         let copy = same(a, b).then(|| with(tape, b, |b| b * E::ONE));
         let b = copy.unwrap_or_else(|| b.clone());
         with(tape, a, |a| (a, b).concat_along(Axis::<1>))
-    }
-
-    pub(super) fn scale_planes<E: Scalar, D: Device<E>, T: Tape<E, D>>(
-        tape: &mut T,
-        x: &Map<E, D>,
-        factors: &Matrix<E, D>,
-    ) -> Map<E, D> {
-        let shape @ (b, c, h, w) = *x.shape();
-        let planes = (b * c, h * w);
-        let (x, factors) = (flat(tape, x), flat(tape, factors));
-        with(tape, &factors, |f| {
-            (f.broadcast_like::<_, Axis<1>>(&planes) * x.reshape_like(&planes)).reshape_like(&shape)
-        })
     }
 }
 
@@ -174,35 +140,6 @@ where
             }
         })
     }
-
-    fn scale_planes<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factors: &Matrix<E, Self>) -> Map<E, Self> {
-        let shape @ (_, _, h, w) = *x.shape();
-        let plane = h * w;
-        let (x, factors) = (flat(tape, x), flat(tape, factors));
-        let (values, f) = (read(&x), read(&factors));
-        let mut y = unwritten(values.len());
-        y.par_chunks_exact_mut(plane).zip(values.par_chunks_exact(plane)).zip(&*f).for_each(|((y, x), f)| {
-            wide(
-                #[inline(always)]
-                || y.iter_mut().zip(x).for_each(|(y, x)| *y = *x * *f),
-            );
-        });
-        record(tape, [&x, &factors], shape, y, move |dy, [dx, df]| {
-            let planes = dx.par_chunks_exact_mut(plane).zip(df).zip(&*f);
-            planes.zip(values.par_chunks_exact(plane)).zip(dy.par_chunks_exact(plane)).for_each(
-                |((((dx, df), f), x), dy)| {
-                    wide(
-                        #[inline(always)]
-                        || dx.iter_mut().zip(dy).for_each(|(d, g)| *d += *f * *g),
-                    );
-                    *df += E::of(wide(
-                        #[inline(always)]
-                        || sum_of_pairs(x, dy, |x, g| x * g),
-                    ));
-                },
-            );
-        })
-    }
 }
 
 #[cfg(test)]
@@ -215,7 +152,6 @@ mod tests {
         Add,
         AddToItself,
         Concat,
-        Scale,
     }
 
     operation!(Join { kind: Kind, ours: bool }, |this, tape, inputs| {
@@ -229,11 +165,6 @@ mod tests {
                 let y = if ours { concat_channels(tape, &a, &b) } else { any_device::concat_channels(tape, &a, &b) };
                 flat(tape, &y)
             }
-            (Kind::Scale, ours) => {
-                let (x, f) = (shaped(&inputs[0], (2, 3, 2, 5)), shaped(&inputs[1], (2, 3)));
-                let y = if ours { scale_planes(tape, &x, &f) } else { any_device::scale_planes(tape, &x, &f) };
-                flat(tape, &y)
-            }
         }
     });
 
@@ -243,7 +174,6 @@ mod tests {
             (Join { kind: Kind::Add, ours: true }, vec![x(), values(2, 60)]),
             (Join { kind: Kind::AddToItself, ours: true }, vec![x()]),
             (Join { kind: Kind::Concat, ours: true }, vec![x(), values(2, 20)]),
-            (Join { kind: Kind::Scale, ours: true }, vec![x(), values(2, 6)]),
         ]
     }
 
@@ -262,7 +192,6 @@ mod tests {
                 Kind::Add => x.iter().zip(&inputs[1]).map(|(a, b)| a + b).collect(),
                 Kind::AddToItself => x.iter().map(|a| 2.0 * a).collect(),
                 Kind::Concat => [&x[..30], &inputs[1][..10], &x[30..], &inputs[1][10..]].concat(),
-                Kind::Scale => x.iter().enumerate().map(|(i, a)| a * inputs[1][i / 10]).collect(),
             };
             equals_loop(&case, &inputs, &expected);
         }

@@ -19,6 +19,7 @@ mod buffer;
 mod check;
 mod constant;
 mod conv;
+mod correlation;
 mod depthwise;
 #[cfg(feature = "fused")]
 mod fused;
@@ -30,6 +31,7 @@ mod padding;
 mod partition;
 mod pointwise;
 mod pool;
+mod product;
 mod record;
 mod resize;
 mod row;
@@ -37,21 +39,25 @@ mod scalar;
 mod sum;
 mod unfold;
 
-pub use attention::{AttentionKernel, BiasTable, window_attention, window_self_attention};
+pub use attention::{
+    AttentionKernel, BiasTable, EmbeddingKernel, embedding_attention, window_attention, window_self_attention,
+};
 pub use batch_norm::{Affine, BatchNormKernel, Moments, batch_norm, batch_norm_by};
 pub use blend::{BlendKernel, blend};
 pub use buffer::Shelf;
 pub use conv::{ConvKernel, conv2d};
+pub use correlation::{cosines, mix_planes, softmax_channels};
 pub use depthwise::{DepthwiseKernel, depthwise_conv2d};
-pub use join::{JoinKernel, add, concat_channels, scale_planes, times};
+pub use join::{JoinKernel, add, concat_channels, times};
 pub use layer_norm::{LayerNormKernel, layer_norm};
 pub use loss::{LabelError, LossKernel, SiLog, cross_entropy, silog};
 pub use padding::{Padding, Windows};
 pub use partition::{Cut, Partition, PartitionKernel, Tokens, partition, unpartition};
 pub use pointwise::{Function, PointwiseKernel, map};
 pub use pool::{Pool, PoolKernel, plane_means, pool2d};
+pub use product::{ProductKernel, multiply, scale, scale_pixels, scale_planes};
 pub use record::gradient;
-pub use resize::{Line, Resize, ResizeKernel, resize2d};
+pub use resize::{Line, Resize, ResizeKernel, mirror_pad, resize2d};
 pub use row::{AdamStep, Held, Row, RowKernel};
 pub use scalar::Scalar;
 
@@ -75,12 +81,14 @@ pub trait Backend<E: Scalar>:
     + BlendKernel<E>
     + ConvKernel<E>
     + DepthwiseKernel<E>
+    + EmbeddingKernel<E>
     + JoinKernel<E>
     + LayerNormKernel<E>
     + LossKernel<E>
     + PartitionKernel<E>
     + PointwiseKernel<E>
     + PoolKernel<E>
+    + ProductKernel<E>
     + ResizeKernel<E>
 {
     /// Where an optimiser keeps what belongs to a parameter.
@@ -121,10 +129,12 @@ mod cuda {
         impl<E: Scalar> LossKernel<E> for Cuda where Self: Device<E> {}
         impl<E: Scalar> PointwiseKernel<E> for Cuda where Self: Device<E> {}
         impl<E: Scalar> PoolKernel<E> for Cuda where Self: Device<E> {}
+        impl<E: Scalar> ProductKernel<E> for Cuda where Self: Device<E> {}
         impl<E: Scalar> ResizeKernel<E> for Cuda where Self: Device<E> {}
         impl<E: Scalar> RowKernel<E> for Cuda where Self: Device<E> {}
     }
     impl<E: Scalar> BlendKernel<E> for Cuda where Self: Device<E> {}
+    impl<E: Scalar> EmbeddingKernel<E> for Cuda where Self: Device<E> {}
     impl<E: Scalar> PartitionKernel<E> for Cuda where Self: Device<E> {}
     impl<E: Real> Backend<E> for Cuda
     where

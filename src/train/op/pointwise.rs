@@ -1,4 +1,4 @@
-//! Functions of single values: GELU, SiLU, sigmoid.
+//! Functions of single values: GELU, SiLU, ELU, sigmoid.
 
 use dfdx::shapes::HasShape;
 use dfdx::shapes::Shape;
@@ -20,6 +20,8 @@ pub enum Function {
     Gelu,
     /// x / (1 + e^-x).
     Silu,
+    /// x above 0, else e^x - 1.
+    Elu,
     /// 1 / (1 + e^-x).
     Sigmoid,
     /// `top` / (1 + e^-x), not below `bottom`; where it is held there its slope is 0.
@@ -43,6 +45,8 @@ pub(super) struct Identity;
 pub(super) struct Gelu;
 #[derive(Clone, Copy)]
 struct Silu;
+#[derive(Clone, Copy)]
+struct Elu;
 #[derive(Clone, Copy)]
 struct Sigmoid;
 #[derive(Clone, Copy)]
@@ -88,6 +92,17 @@ impl<E: Scalar> Curve<E> for Silu {
     fn slope(self, x: E) -> E {
         let s = x.sigmoid();
         s + x * s * (E::ONE - s)
+    }
+}
+
+impl<E: Scalar> Curve<E> for Elu {
+    #[inline(always)]
+    fn value(self, x: E) -> E {
+        if x > E::default() { x } else { x.exp() - E::ONE }
+    }
+    #[inline(always)]
+    fn slope(self, x: E) -> E {
+        if x > E::default() { E::ONE } else { x.exp() }
     }
 }
 
@@ -145,6 +160,13 @@ pub(super) fn any_device<S: Shape, E: Scalar, D: Device<E>, T: Tape<E, D>>(
             let gate = with(tape, &values, Tensor::sigmoid);
             with(tape, &values, |values| (values * gate).reshape_like(x.shape()))
         }
+        Function::Elu => {
+            // min(x, 0) is x - relu(x).
+            let values = flat(tape, x);
+            let above = with(tape, &values, Tensor::relu);
+            let below = with(tape, &above, |above| (above.negate() + values).exp() - E::ONE);
+            with(tape, &above, |above| (above + below).reshape_like(x.shape()))
+        }
         Function::Sigmoid => with(tape, x, Tensor::sigmoid),
         Function::Range { bottom, top } => with(tape, x, |x| (x.sigmoid() * E::of(top)).clamp(bottom, top)),
     }
@@ -159,6 +181,7 @@ where
             Function::Identity => x.clone(),
             Function::Gelu => along(tape, x, Gelu),
             Function::Silu => along(tape, x, Silu),
+            Function::Elu => along(tape, x, Elu),
             Function::Sigmoid => along(tape, x, Sigmoid),
             Function::Range { bottom, top } => along(tape, x, Range { bottom: E::of(bottom), top: E::of(top) }),
         }
@@ -206,10 +229,11 @@ mod tests {
         if this.ours { map(tape, &inputs[0], this.function) } else { any_device(tape, &inputs[0], this.function) }
     });
 
-    const ALL: [Function; 5] = [
+    const ALL: [Function; 6] = [
         Function::Identity,
         Function::Gelu,
         Function::Silu,
+        Function::Elu,
         Function::Sigmoid,
         Function::Range { bottom: 0.5, top: 10.0 },
     ];
@@ -236,6 +260,7 @@ mod tests {
                         0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
                     }
                     Function::Silu => x / (1.0 + (-x).exp()),
+                    Function::Elu => x.max(x.min(0.0).exp_m1()),
                     Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
                     Function::Range { bottom, top } => (top / (1.0 + (-x).exp())).clamp(bottom, top),
                 })

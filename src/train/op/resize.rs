@@ -1,4 +1,4 @@
-//! Resizing of maps: bilinear with half-pixel centres or aligned corners, and nearest.
+//! Resizing of maps: bilinear with half-pixel centres or aligned corners, nearest, and with a mirrored border around them.
 
 use dfdx::shapes::{Axes2, Axes3, HasShape};
 use dfdx::tensor::{Cpu, Tape};
@@ -20,6 +20,9 @@ pub enum Resize {
     Corners,
     /// The cell floor((i + 0.5) n/m).
     Nearest,
+    /// The cells themselves in the middle, and around them what lies on the other side of the edge, which is not repeated: PyTorch's
+    /// `reflect`. An axis of one cell repeats it.
+    Mirrored,
 }
 
 /// One axis of a resize: for every cell of the result two source cells and the weight of the second.
@@ -53,6 +56,10 @@ impl<E: Scalar> Line<E> {
                     Resize::Corners if m > 1 => i as f64 * (n - 1) as f64 / (m - 1) as f64,
                     Resize::Corners => 0.0,
                     Resize::Nearest => (((2 * i + 1) * n) / (2 * m)) as f64,
+                    Resize::Mirrored => {
+                        let at = i.abs_diff(m.saturating_sub(n) / 2);
+                        if at < n { at as f64 } else { (2 * (n - 1)).saturating_sub(at) as f64 }
+                    }
                 };
                 let first = (at.floor() as usize).min(n - 1);
                 (first, (first + 1).min(n - 1), E::of(at - first as f64))
@@ -98,6 +105,20 @@ pub fn resize2d<E: Scalar, D: ResizeKernel<E>, T: Tape<E, D>>(
         return x.clone();
     }
     D::resize2d(tape, x, Line::new(resize, h, size.0), Line::new(resize, w, size.1))
+}
+
+/// Puts a mirrored border of `border` cells around every plane of `x`.
+///
+/// # Panics
+///
+/// When a plane has no cells.
+pub fn mirror_pad<E: Scalar, D: ResizeKernel<E>, T: Tape<E, D>>(
+    tape: &mut T,
+    x: &Map<E, D>,
+    border: usize,
+) -> Map<E, D> {
+    let (_, _, h, w) = *x.shape();
+    resize2d(tape, x, Resize::Mirrored, (h + 2 * border, w + 2 * border))
 }
 
 /// The forms of [`resize2d`].
@@ -195,10 +216,13 @@ mod tests {
     fn cases() -> Vec<(Resizing, Vec<Vec<f64>>)> {
         [([1, 2, 3, 4], (6, 8)), ([2, 1, 3, 5], (7, 4)), ([1, 1, 1, 1], (4, 3)), ([2, 2, 5, 1], (2, 9))]
             .into_iter()
-            .flat_map(|(x, size)| {
-                [Resize::HalfPixel, Resize::Corners, Resize::Nearest]
-                    .map(|resize| (Resizing { x, resize, size, ours: true }, vec![values(1, x.iter().product())]))
-            })
+            .flat_map(|(x, size)| [Resize::HalfPixel, Resize::Corners, Resize::Nearest].map(|resize| (x, resize, size)))
+            .chain([
+                ([2, 1, 3, 5], Resize::Mirrored, (5, 7)),
+                ([1, 2, 4, 3], Resize::Mirrored, (8, 7)),
+                ([1, 1, 1, 2], Resize::Mirrored, (3, 4)),
+            ])
+            .map(|(x, resize, size)| (Resizing { x, resize, size, ours: true }, vec![values(1, x.iter().product())]))
             .collect()
     }
 
@@ -218,6 +242,12 @@ mod tests {
                 Resize::Corners if m == 1 => 0.0,
                 Resize::Corners => i as f64 * (n as f64 - 1.0) / (m as f64 - 1.0),
                 Resize::Nearest => ((i as f64 + 0.5) * n as f64 / m as f64).floor(),
+                Resize::Mirrored if n == 1 => 0.0,
+                // A wave of period 2 (n - 1).
+                Resize::Mirrored => {
+                    let (at, last) = (i as f64 - ((m - n) / 2) as f64, (n - 1) as f64);
+                    last - (last - at.rem_euclid(2.0 * last)).abs()
+                }
             };
             let mut expected = Vec::new();
             for (plane, y, x) in (0..b * c).flat_map(|p| (0..oh).flat_map(move |y| (0..ow).map(move |x| (p, y, x)))) {

@@ -1,6 +1,6 @@
 //! Which configurations a network can be built from.
 
-use super::{Config, NAMES};
+use super::{Config, ExchangeKind, NAMES};
 
 /// A configuration no network can be built from.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -76,6 +76,9 @@ impl Config {
         if !self.channels.is_multiple_of(self.lgcat_heads) || !self.channels.is_multiple_of(4) {
             let reason = format!("{} is no multiple of 4 and of {} heads", self.channels, self.lgcat_heads);
             return refuse("decoder.channels", reason);
+        }
+        if self.exchange == ExchangeKind::Ccam && !self.channels.is_multiple_of(8) {
+            return refuse("decoder.channels", format!("{} is no multiple of 8, as `ccam` needs", self.channels));
         }
         let rates = [
             ("encoder.drop_path", self.encoder_drop_path),
@@ -180,6 +183,11 @@ mod tests {
             (r#"{"model": "dss-nano", "lgcat.scales": [4, 64]}"#, "up to 32"),
             (r#"{"model": "dss-nano", "colour": 1}"#, "`colour` is unknown"),
             (r#"{"model": "dss-nano", "exchange": "magic"}"#, "magic"),
+            (r#"{"model": "dss-nano", "exchange": "ccam", "decoder.channels": 36}"#, "multiple of 8"),
+            (r#"{"model": "dss-nano", "sig.one_way": "yes"}"#, "boolean"),
+            (r#"{"model": "dss-nano", "ag_mmd.gate": "both"}"#, "target"),
+            (r#"{"model": "dss-nano", "ccam.affinity": "cosine"}"#, "softmax"),
+            (r#"{"model": "dss-nano", "cma.scale": "none"}"#, "paper"),
             (r#"{"model": "dss-nano", "d_max": 1e300}"#, "at most 100 km"),
             (r#"{"model": "dss-nano", "input.mean": [1e38, 0, 0]}"#, "input.mean"),
             (r#"{"model": "dss-nano", "input.std": [1e-45, 1, 1]}"#, "input.std"),

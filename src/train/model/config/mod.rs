@@ -1,6 +1,7 @@
 //! What a DSS network is built from, as stored in checkpoints.
 
 mod check;
+mod exchange;
 mod named;
 
 use serde::{Deserialize, Serialize};
@@ -9,17 +10,8 @@ use serde_json::{Map, Value};
 use super::MaxVitConfig;
 use crate::train::op::{Resize, SiLog};
 pub use check::ConfigError;
+pub use exchange::{Affinity, AgreementScale, ExchangeKind, Fused, Gate, PosBias, Residual};
 pub use named::NAMES;
-
-/// How features of the two tasks are exchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExchangeKind {
-    /// Not at all: the baseline.
-    None,
-    /// Local and global cross-attention in both directions (dss.md 6.2 to 6.5).
-    LgCat,
-}
 
 /// Widths of the decoder's levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,26 +23,6 @@ pub enum DecoderWidths {
     Mirror,
 }
 
-/// What the first sum of a cross-attention layer adds to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Residual {
-    /// The stream that is refined.
-    Y,
-    /// The guide.
-    X,
-}
-
-/// What attention of the exchange knows of places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PosBias {
-    /// A learned bias for every offset of key from query, of every head.
-    Relative,
-    /// Nothing.
-    None,
-}
-
 /// The loss of depth (dss.md 8.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,16 +31,6 @@ pub enum DepthLoss {
     Silog,
     /// weight sqrt(variance of g, without bias, + (1 - focus) (mean g)^2 + eps), as in the code of AdaBins.
     Adabins,
-}
-
-/// The block that ends an exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fused {
-    /// 3x3 that widens, BatchNorm, GELU, 1x1, BatchNorm.
-    Mbconv,
-    /// Depthwise 3x3, GELU, squeeze-excite, 1x1.
-    Gcvit,
 }
 
 /// Every choice of a DSS network; keys as in dss.md section 13.
@@ -154,6 +116,15 @@ pub struct Config {
     pub lgcat_fused: Fused,
     #[serde(rename = "lgcat.expansion")]
     pub lgcat_expansion: usize,
+    /// Whether semantics guides depth alone.
+    #[serde(rename = "sig.one_way")]
+    pub sig_one_way: bool,
+    #[serde(rename = "ag_mmd.gate")]
+    pub ag_mmd_gate: Gate,
+    #[serde(rename = "ccam.affinity")]
+    pub ccam_affinity: Affinity,
+    #[serde(rename = "cma.scale")]
+    pub cma_scale: AgreementScale,
     #[serde(rename = "head.sem.classes")]
     pub classes: usize,
     #[serde(rename = "head.sem.dropout")]

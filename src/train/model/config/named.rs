@@ -1,6 +1,9 @@
 //! The named configurations, and what follows from the size of the pictures.
 
-use super::{Align, Config, ConfigError, DecoderWidths, DepthLoss, ExchangeKind, Fused, PosBias, Residual};
+use super::{
+    Affinity, AgreementScale, Align, Config, ConfigError, DecoderWidths, DepthLoss, ExchangeKind, Fused, Gate, PosBias,
+    Residual,
+};
 
 /// The named configurations of dss.md section 14.
 pub const NAMES: [&str; 5] = ["dss-nano", "dss-tiny", "dss-small", "dss-base", "dss-large"];
@@ -55,6 +58,10 @@ impl Config {
             lgcat_drop_path: if nano { 0.0 } else { 0.1 },
             lgcat_fused: Fused::Mbconv,
             lgcat_expansion: 4,
+            sig_one_way: false,
+            ag_mmd_gate: Gate::Source,
+            ccam_affinity: Affinity::Mlp,
+            cma_scale: AgreementScale::Paper,
             classes: 150,
             dropout: if nano { 0.0 } else { 0.1 },
             d_max: 10.0,

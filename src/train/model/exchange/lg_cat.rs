@@ -2,15 +2,15 @@
 
 use dfdx::tensor::{Storage, Tape};
 
-use super::exchange::{FeatureExchange, Pair};
-use super::maxvit::squeeze_excite;
-use super::{Config, Fused, PosBias, Residual};
+use super::super::maxvit::squeeze_excite;
+use super::super::{Config, Fused, PosBias, Residual};
+use super::{FeatureExchange, Pair};
 use crate::train::nn::{BatchNorm, Builder, Conv, Depthwise, FeedForward, Init, LayerNorm, Linear, Parameter, Pass};
 use crate::train::op::{self, Backend, Function, Map, Partition, Scalar};
 
 /// Both directions.
 #[derive(Debug)]
-pub struct LgCat<E, D: Storage<E>> {
+pub(super) struct LgCat<E, D: Storage<E>> {
     /// Guided by depth, refines semantics.
     dgt: Direction<E, D>,
     /// Guided by semantics, refines depth; none where both directions have the same weights.
@@ -19,7 +19,7 @@ pub struct LgCat<E, D: Storage<E>> {
 
 impl<E: Scalar, D: Backend<E>> LgCat<E, D> {
     /// Builds it.
-    pub fn new(mut place: Builder<E, D>, config: &Config) -> Self {
+    pub(super) fn new(mut place: Builder<E, D>, config: &Config) -> Self {
         if config.lgcat_shared_weights {
             return Self { dgt: Direction::new(place.at("shared"), config), sgt: None };
         }

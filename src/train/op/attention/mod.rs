@@ -1,11 +1,13 @@
-//! Multi-head attention within windows, with relative position bias.
+//! Attention: of many heads within windows, with relative position bias; of a pixel among embeddings of itself.
 
+mod embeddings;
 mod windows;
 
 use dfdx::shapes::{Axes2, Axes3, Axis, HasShape};
 use dfdx::tensor::{Cpu, Tape, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, Device, GatherTo, PermuteTo, ReshapeTo, TryMatMul};
 
+pub use self::embeddings::{EmbeddingKernel, embedding_attention};
 use self::windows::{InWindows, Layout};
 use super::constant::constant;
 use super::partition::{Cut, NONE, Partition, Tokens, partition_on_any_device, unpartition_on_any_device};

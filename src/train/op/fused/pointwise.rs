@@ -7,6 +7,7 @@ use dfdx::tensor_ops::Device;
 use super::super::join::JoinKernel;
 use super::super::pointwise::{Function, PointwiseKernel};
 use super::super::pool::PoolKernel;
+use super::super::product::ProductKernel;
 use super::super::record::flat;
 use super::super::{Map, Matrix};
 use super::gpu::{At, Gpu, Real, zeros};
@@ -20,6 +21,7 @@ pub(super) fn curve<E: Real>(function: Function) -> (usize, E, E) {
         Function::Gelu => 1,
         Function::Silu => 2,
         Function::Sigmoid => 3,
+        Function::Elu => 5,
         Function::Range { bottom, top } => return (4, E::of(bottom), E::of(top)),
     };
     (number, E::default(), E::default())
@@ -69,7 +71,12 @@ where
         });
         y
     }
+}
 
+impl<E: Real> ProductKernel<E> for Cuda
+where
+    Self: Device<E>,
+{
     fn scale_planes<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factors: &Matrix<E, Self>) -> Map<E, Self> {
         let (b, c, h, w) = *x.shape();
         let y = zeros(x.device(), x.shape());

@@ -49,6 +49,7 @@ __device__ real value_of(const Curve &curve, real x) {
         real y = curve.top * sigmoid(x);
         return y > curve.bottom ? y : curve.bottom;
     }
+    case 5: return x > (real)0 ? x : exp(x) - (real)1;
     default: return x;
     }
 }
@@ -70,6 +71,7 @@ __device__ real slope_of(const Curve &curve, real x) {
         real s = sigmoid(x);
         return curve.top * s < curve.bottom ? (real)0 : curve.top * s * ((real)1 - s);
     }
+    case 5: return x > (real)0 ? (real)1 : exp(x);
     default: return 1;
     }
 }
