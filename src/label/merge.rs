@@ -5,7 +5,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use ndarray::Array2;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::LabelSpace;
 use super::confusion::{Confusion, Counter, index};
@@ -142,6 +143,15 @@ impl fmt::Display for Override {
     }
 }
 
+/// How many labelled pixels have their label from where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// From the data set that was converted, whatever the pseudo label says.
+    pub own: u64,
+    /// From the maps of a network.
+    pub pseudo: u64,
+}
+
 /// A rule for every pair of labels.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Merge {
@@ -160,6 +170,26 @@ impl Merge {
             overrides.rule(truth, pseudo).unwrap_or(prefer).class(truth, pseudo)
         });
         Self { prefer, table: table.collect(), overrides }
+    }
+
+    /// The rule that a set with these options was merged by; none when it was not.
+    #[must_use]
+    pub fn of_options(options: &Map<String, Value>) -> Option<Self> {
+        options.get("labels").and_then(|labels| labels.get("merge")).and_then(Self::from_json)
+    }
+
+    /// Where the labels come from that this rule makes of the pairs counted.
+    #[must_use]
+    pub fn origin(&self, pairs: &Confusion) -> Origin {
+        let mut origin = Origin::default();
+        for (own, pseudo, pixels) in pairs.pairs() {
+            match self.class(own, pseudo) {
+                IGNORE => (),
+                class if class == own => origin.own += pixels,
+                _ => origin.pseudo += pixels,
+            }
+        }
+        origin
     }
 
     /// The label of a pixel; 255 stands for none.
@@ -297,6 +327,9 @@ mod tests {
         let (merged, counts) = rule.apply(&truth, pseudo).unwrap();
         assert_eq!(merged.values(), array![[3, 7, 7]]);
         assert_eq!(counts.pairs().collect::<Vec<_>>(), [(3, 3, 1), (3, 7, 1), (255, 7, 1)]);
+        assert_eq!(rule.origin(&counts), Origin { own: 1, pseudo: 2 }, "what both say is the set's own");
+        assert_eq!(merge(Prefer::GroundTruth, "").origin(&counts), Origin { own: 2, pseudo: 1 });
+        assert_eq!(merge(Prefer::Agree, "").origin(&counts), Origin { own: 1, pseudo: 0 });
         assert_eq!(rule.apply(&truth, Semantics::new(array![[3, 7]])), None);
     }
 

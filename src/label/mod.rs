@@ -27,7 +27,7 @@ mod table;
 
 pub use colors::ColorTable;
 pub use confusion::Confusion;
-pub use merge::{Merge, Overrides, Prefer, Side};
+pub use merge::{Merge, Origin, Overrides, Prefer, Side};
 pub use remap::{NoTable, Remap, UnknownId};
 pub use report::{ClassReport, Disagreement, MergeReport, Sides};
 pub use space::{LabelSpace, UnknownSpace};

@@ -112,8 +112,7 @@ impl Derivation for Merging<'_> {
 /// # Errors
 /// The set was not made by merging.
 pub fn merge_report(set: &Set) -> Result<(MergeReport, Confusion), SourceError> {
-    let merge = set.spec().options.get("labels").and_then(|l| l.get("merge")).and_then(Merge::from_json);
-    let merge = merge.ok_or_else(|| {
+    let merge = Merge::of_options(&set.spec().options).ok_or_else(|| {
         let root = set.root().display();
         SourceError::Usage(format!("{root}: the labels of this set were not merged; see sdprep labels merge --help"))
     })?;

@@ -6,7 +6,7 @@ use super::metric::{Average, Confusion, Flip, Picture, Place, Prepared, Protocol
 use super::model::Dss;
 use super::op::Backend;
 use super::predict::{Input, InputSize, Prediction, predict_input};
-use crate::label::{LabelSpace, NoTable, Remap};
+use crate::label::{LabelSpace, Merge, NoTable, Origin, Remap};
 use crate::sample::{IGNORE, Sample, Semantics, Size};
 use crate::shard::{Set, SetError};
 
@@ -39,6 +39,8 @@ pub struct Evaluation {
     pub ranges: Vec<(u8, Average)>,
     /// Semantics, and in which classes; none when the sets have no labels, or the network has learned none.
     pub semantics: Option<(LabelSpace, Scores)>,
+    /// Where the labels come from that semantics was compared with.
+    pub reference: Origin,
     /// Why samples were left out that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
@@ -159,8 +161,10 @@ pub fn evaluate<D: Backend<f32>>(
         })?;
     }
     let (mut tally, mut confusion, mut labelled, mut index) = (Tally::default(), Confusion::default(), false, 0);
+    let mut reference = Origin::default();
     let mut unread = Vec::new();
     for (set, of_truth) in sets.iter().zip(&true_ones) {
+        let merge = Merge::of_options(&set.spec().options);
         for row in set.rows() {
             let sample = match set.sample(row) {
                 Ok(sample) => sample,
@@ -170,7 +174,8 @@ pub fn evaluate<D: Backend<f32>>(
                     continue;
                 }
             };
-            let key = set.records().get(row).map_or("", |record| record.entry.key.as_str());
+            let record = set.records().get(row);
+            let key = record.map_or("", |record| record.entry.key.as_str());
             let prediction = predicted(network, &sample, rules);
             let size = sample.image.size();
             let truth: Vec<f32> = sample.depth.metres().iter().copied().collect();
@@ -186,6 +191,12 @@ pub fn evaluate<D: Backend<f32>>(
             };
             if let Some([truth, said]) = &classes {
                 labelled = true;
+                let pairs = record.and_then(|record| record.confusion.as_ref());
+                let of_sample = merge.as_ref().zip(pairs).map(|(merge, pairs)| merge.origin(pairs));
+                let own = || truth.values().iter().filter(|class| **class != IGNORE).count() as u64;
+                let of_sample = of_sample.unwrap_or_else(|| Origin { own: own(), pseudo: 0 });
+                reference.own += of_sample.own;
+                reference.pseudo += of_sample.pseudo;
                 confusion.add_maps(said, truth);
             }
             told(&Seen { index, key, truth: &sample, prediction: &prediction, classes, picture: &picture });
@@ -197,7 +208,7 @@ pub fn evaluate<D: Backend<f32>>(
     }
     let (full, ranges) = tally.averages();
     let semantics = space.filter(|_| labelled).map(|space| (space, confusion.scores()));
-    Ok(Evaluation { full, ranges, semantics, unread })
+    Ok(Evaluation { full, ranges, semantics, reference, unread })
 }
 
 /// Where a sample lies in the picture that it was cut from; none when the set does not say.

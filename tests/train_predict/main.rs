@@ -268,6 +268,20 @@ fn an_evaluation_equals_the_metrics_of_the_predicted_files() {
         near(&of_files["full"]["average"][key], found["full"]["average"][key].as_f64().unwrap(), key);
     }
 
+    // Against which labels: the set's own, and after merging those that another network filled the holes with.
+    assert_eq!(found["reference"]["pseudo"], 0);
+    let (maps, merged) = (path("maps"), path("merged"));
+    common::tree(&dir.path().join("plain/semantics")).into_keys().for_each(|name| {
+        let file = dir.path().join("maps").join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        image::GrayImage::from_pixel(96, 64, image::Luma([117])).save(file).unwrap();
+    });
+    let mut sdprep = Command::cargo_bin("sdprep").unwrap();
+    let rule = ["--prefer", "pseudo", "--base", "0", "--quiet", "--out", &merged];
+    sdprep.args(["labels", "merge", set, "--pseudo", &maps]).args(rule).assert().success();
+    let output = sdtrain(&["eval", run, &merged]);
+    assert!(text(&output.stdout).contains("against pseudo labels"), "{}", text(&output.stdout));
+
     let output = sdtrain(&["eval", run, set, "--score", "coco"]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     // The costs of the same network, by name and by file.

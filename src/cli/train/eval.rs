@@ -9,7 +9,7 @@ use crate::cli::exit::{Exit, Usage};
 use crate::cli::output::Output;
 use crate::cli::picture::begin_page;
 use crate::cli::sets::complete_sets;
-use crate::label::LabelSpace;
+use crate::label::{LabelSpace, Origin};
 use crate::shard::Set;
 use crate::train::device::on_device;
 use crate::train::evaluate::{EvaluateError, Evaluation, Rules, Seen, evaluate};
@@ -164,7 +164,7 @@ pub(super) fn protocol(name: &str, min: Option<f32>, cap: Option<f32>, median_sc
 pub(super) fn text(protocol: &Protocol, found: &Evaluation) -> String {
     let mut text = depth_text(protocol, &found.full, &found.ranges);
     if let Some((space, scores)) = &found.semantics {
-        text.push(semantics_text(*space, scores));
+        text.push(semantics_text(*space, Some(found.reference), scores));
     }
     text.join("\n")
 }
@@ -184,6 +184,7 @@ pub(super) fn value<D: Backend<f32>>(
     let mut value = depth_value(&rules.protocol, &found.full, &found.ranges);
     value["flip"] = json!(rules.flip.map(|flip| format!("{flip:?}").to_lowercase()));
     value["semantics"] = json!(found.semantics.as_ref().map(|(_, scores)| scores));
+    value["reference"] = json!(found.semantics.as_ref().map(|_| found.reference));
     value["score"] = json!(found.semantics.as_ref().map(|(space, _)| space.name()));
     value["model"] = json!(network.config().model);
     value["model_hash"] = json!(hash);
@@ -230,11 +231,20 @@ pub(super) fn depth_text(protocol: &Protocol, full: &Average, ranges: &[(u8, Ave
     lines
 }
 
-/// Semantic metrics as a line.
-pub(super) fn semantics_text(space: LabelSpace, scores: &Scores) -> String {
+/// Semantic metrics as a line; against which labels is said where it is known.
+pub(super) fn semantics_text(space: LabelSpace, reference: Option<Origin>, scores: &Scores) -> String {
     let number = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.4}"));
+    let against = match reference {
+        None | Some(Origin { own: 0, pseudo: 0 }) => String::new(),
+        Some(Origin { pseudo: 0, .. }) => ", against the set's own labels".to_owned(),
+        Some(Origin { own: 0, .. }) => ", against pseudo labels".to_owned(),
+        Some(Origin { own, pseudo }) => {
+            let share = 100.0 * pseudo as f64 / (own + pseudo) as f64;
+            format!(", against the set's own labels and, in {share:.1} % of the pixels, pseudo labels")
+        }
+    };
     format!(
-        "semantics ({space}): mIoU {} over {} classes, pixel accuracy {}, frequency-weighted IoU {}",
+        "semantics ({space}{against}): mIoU {} over {} classes, pixel accuracy {}, frequency-weighted IoU {}",
         number(scores.miou),
         scores.classes,
         number(scores.pixel_accuracy),

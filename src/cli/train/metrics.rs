@@ -84,7 +84,7 @@ impl Args {
         }
         value["invalid_predictions"] = json!({ "pixels": invalid.pixels, "of": invalid.of });
         if let Some((space, scores)) = semantics.map(Labels::scores) {
-            text.push(semantics_text(space, &scores));
+            text.push(semantics_text(space, None, &scores));
             value["semantics"] = json!(scores);
             value["score"] = json!(space.name());
         }
