@@ -42,6 +42,9 @@ pub struct Settings {
     pub strict: bool,
     /// Whether labels are learned from, when there are any.
     pub semantics: bool,
+    /// Whether batch normalisations go by their running statistics, which then stay: those of one or two pictures are poor
+    /// (maxvit.md section 9).
+    pub freeze_norms: bool,
 }
 
 impl Default for Settings {
@@ -63,6 +66,7 @@ impl Default for Settings {
             pictures: 4,
             strict: false,
             semantics: true,
+            freeze_norms: false,
         }
     }
 }

@@ -155,7 +155,8 @@ impl<D: Backend<f32>> Trainer<D> {
         for batch in batches {
             let (h, w) = self.network.config().input_size;
             let x = self.network.device().tensor_from_vec(batch.input.clone(), (batch.keys.len(), 3, h, w));
-            let mut pass: Pass<f32, D, OwnedTape<f32, D>> = Pass::new(Mode::Training, self.settings.seed, batch.step);
+            let mut pass: Pass<f32, D, OwnedTape<f32, D>> =
+                Pass::new(Mode::Training, self.settings.seed, batch.step).with_norms(self.settings.freeze_norms);
             let outputs = self.network.forward(&mut pass, &x);
             let target = Target {
                 depth: Some(&batch.depth),
@@ -219,7 +220,7 @@ mod tests {
 
     use super::*;
     use crate::train::device::Cpu;
-    use crate::train::nn::{Entry, Stream};
+    use crate::train::nn::{Entry, Role, Stream};
     use crate::train::op;
     use crate::train::optim::AdamWConfig;
     use dfdx::tensor::TensorFromVec;
@@ -279,6 +280,29 @@ mod tests {
             assert_ne!(found[0], found[1]);
             assert_eq!(found[0], found[2]);
             assert_ne!(found[0], losses(config, 1, &[0])[0], "of another seed");
+        }
+    }
+
+    /// maxvit.md section 9: statistics stay, and the loss is that of an evaluation, whatever else is in the batch.
+    #[test]
+    fn frozen_norms_go_by_their_running_statistics_and_keep_them() {
+        let kept = |trainer: &Trainer<Cpu>| -> Vec<Vec<f32>> {
+            let buffers = trainer.network().store().entries().iter().filter(|entry| entry.role == Role::Buffer);
+            buffers.map(Entry::values).collect()
+        };
+        let batch = batch("picture", 1.0);
+        for freeze_norms in [false, true] {
+            let mut trainer = Trainer::with(network(narrow()), Settings { freeze_norms, ..Settings::default() });
+            let before = kept(&trainer);
+            let x = Cpu::default().tensor_from_vec(batch.input.clone(), (2, 3, SIZE.0, SIZE.1));
+            let mut pass = Pass::evaluation();
+            let outputs = trainer.network().forward(&mut pass, &x);
+            let target = Target { depth: Some(&batch.depth), labels: Some(&batch.labels) };
+            let evaluated = number(&trainer.network().losses(&mut pass, &outputs, target).unwrap().total);
+            let found = trainer.learn(std::slice::from_ref(&batch)).unwrap();
+            assert_eq!((found.total - evaluated).abs() < 1e-5, freeze_norms, "{} and {evaluated}", found.total);
+            assert_eq!(kept(&trainer) == before, freeze_norms);
+            assert!(found.grad_norm > 0.0);
         }
     }
 

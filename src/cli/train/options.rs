@@ -90,6 +90,9 @@ pub(super) struct Options {
     /// Stop at a sample that cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
+    /// Let batch normalisations go by the running statistics that the run begins with: for batches of one or two pictures, with --weights
+    #[arg(long)]
+    freeze_norms: bool,
 }
 
 impl Options {
@@ -146,6 +149,7 @@ impl Options {
             ("keep", self.keep.map(|v| json!(v))),
             ("pictures", self.pictures.map(|v| json!(v))),
             ("strict", self.strict.then_some(json!(true))),
+            ("freeze_norms", self.freeze_norms.then_some(json!(true))),
         ] {
             say(key, value);
         }

@@ -3,7 +3,7 @@
 use dfdx::shapes::HasShape;
 use dfdx::tensor::{Storage, Tape};
 
-use super::{Builder, Init, Mode, Parameter, Pass};
+use super::{Builder, Init, Parameter, Pass};
 use crate::train::op::{self, Affine, Backend, Function, Map, Moments, Padding, Scalar};
 
 /// Dense convolution.
@@ -133,7 +133,7 @@ impl<E: Scalar, D: Backend<E>> BatchNorm<E, D> {
         }
     }
 
-    /// Applies it; in training the statistics of the batch are left in the pass.
+    /// Applies it; where it goes by the statistics of the batch, they are left in the pass.
     pub fn forward<T: Tape<E, D>>(&self, pass: &mut Pass<E, D, T>, x: &Map<E, D>) -> Map<E, D> {
         let affine = Affine {
             weight: &self.weight.value(),
@@ -141,17 +141,14 @@ impl<E: Scalar, D: Backend<E>> BatchNorm<E, D> {
             eps: self.eps,
             activation: self.activation,
         };
-        match pass.mode() {
-            Mode::Training => {
-                let (b, _, h, w) = *x.shape();
-                let (y, found) = op::batch_norm(&mut pass.tape, x, &affine);
-                pass.leave_statistics(&self.mean, &self.variance, found, b * h * w);
-                y
-            }
-            Mode::Evaluation => {
-                let moments = Moments { mean: self.mean.value(), variance: self.variance.value() };
-                op::batch_norm_by(&mut pass.tape, x, &affine, &moments)
-            }
+        if pass.by_batch() {
+            let (b, _, h, w) = *x.shape();
+            let (y, found) = op::batch_norm(&mut pass.tape, x, &affine);
+            pass.leave_statistics(&self.mean, &self.variance, found, b * h * w);
+            y
+        } else {
+            let moments = Moments { mean: self.mean.value(), variance: self.variance.value() };
+            op::batch_norm_by(&mut pass.tape, x, &affine, &moments)
         }
     }
 }

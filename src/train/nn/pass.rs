@@ -45,6 +45,7 @@ pub struct Pass<E, D: Storage<E>, T> {
     /// Where operations record their backward functions.
     pub tape: T,
     mode: Mode,
+    frozen: bool,
     chance: Stream,
     statistics: Vec<Running<E, D>>,
     watched: Option<Vec<(String, Map<E, D>)>>,
@@ -61,7 +62,13 @@ impl<E: Scalar, D: Backend<E>, T: Tape<E, D>> Pass<E, D, T> {
     /// A pass whose chance is a function of `seed` and `step`.
     pub fn new(mode: Mode, seed: u64, step: u64) -> Self {
         let chance = Stream::new(&format!("pass {step}"), seed);
-        Self { tape: T::default(), mode, chance, statistics: Vec::new(), watched: None }
+        Self { tape: T::default(), mode, frozen: false, chance, statistics: Vec::new(), watched: None }
+    }
+
+    /// In training, too, batch normalisations go by their running statistics if `frozen`.
+    #[must_use]
+    pub fn with_norms(self, frozen: bool) -> Self {
+        Self { frozen, ..self }
     }
 
     /// Keeps the maps named by [`Pass::note`].
@@ -74,6 +81,11 @@ impl<E: Scalar, D: Backend<E>, T: Tape<E, D>> Pass<E, D, T> {
     /// How the network is run.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Whether batch normalisations go by the statistics of the batch.
+    pub(super) fn by_batch(&self) -> bool {
+        self.mode == Mode::Training && !self.frozen
     }
 
     /// Keeps `map` under `name` if the pass is watched.
