@@ -1,6 +1,7 @@
 //! The command lines: what can be typed, what is printed, how it ends. Nothing below knows clap.
 
 mod exit;
+mod fraction;
 mod output;
 mod picture;
 #[cfg(feature = "prep")]

@@ -136,7 +136,7 @@ fn pictures_of_any_size_become_files_of_their_size() {
     let all = "npy,png,classes,ply,sheet";
     let result = json(&sdtrain(&["predict", run, small, large, "--out", folder, "--to", all, "--fx", "100", "--json"]));
     assert_eq!((&result["pictures"][0]["height"], &result["pictures"][1]["width"]), (&50.into(), &200.into()));
-    assert_eq!(result["steps_per_metre"], 1000.0);
+    assert_eq!(result["depth_step_m"], 1e-3);
     for (name, height, width) in [("small", 50, 40), ("large", 120, 200)] {
         let of = |kind: &str, ending: &str| out.join(kind).join(format!("{name}.{ending}"));
         let metres = semdepth::source::picture::read_f32(&of("depth", "npy")).unwrap();
@@ -214,7 +214,7 @@ fn inputs_that_cannot_be_are_told_apart() {
     check(&[run, &good, &path("good.jpg")], 2, "would both become `good`");
     check(&[run, &good, "--fov", "180"], 2, "between 0.01 and 180");
     check(&[run, &good, "--fx", "0"], 2, "--fx must be from 0.001");
-    check(&[run, &good, "--to", "png", "--steps-per-metre", "10000"], 2, "6554 at most");
+    check(&[run, &good, "--to", "png", "--depth-step", "1/10000"], 2, "0.000153 at least");
     check(&[run, &good, "--size", "0x100"], 2, "HEIGHTxWIDTH");
     check(&[run, &good, "--size", "whole"], 2, "HEIGHTxWIDTH");
     check(&["--weights", run, "--model", "dss-tiny", &good], 2, "is of dss-nano");
@@ -288,4 +288,12 @@ fn an_evaluation_equals_the_metrics_of_the_predicted_files() {
     let summary = json(&sdtrain(&["summary", run, "--size", "96x128", "--batch", "4", "--json"]));
     assert_eq!((&summary["parameters"], &summary["multiply_adds"]), (&1_179_061.into(), &231_630_336.into()));
     assert!(summary["training_bytes"].as_u64() > summary["evaluation_bytes"].as_u64());
+    // 1 179 061 less LG-CAT's 136 336, and four numbers.
+    let lsu = json(&sdtrain(&["summary", "dss-nano", "--exchange", "lsu", "--json"]));
+    assert_eq!(lsu["parameters"], 1_179_061 - 136_336 + 4);
+    for (arguments, part) in [(["dss-nano", "magic"], "lg_cat"), ([run, "lsu"], "--exchange is for named networks")] {
+        let output = sdtrain(&["summary", arguments[0], "--exchange", arguments[1]]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(part), "{}", text(&output.stderr));
+    }
 }

@@ -88,7 +88,7 @@ fn metrics_of_folders_are_those_of_numpy() {
     for (arguments, code, part) in [
         (vec!["--protocol", "garg"], 2, "kb_garg"),
         (vec!["--cap", "0.0001"], 2, "--cap"),
-        (vec!["--steps-per-metre", "0"], 2, "steps in a metre"),
+        (vec!["--depth-scale", "0"], 2, "a step above 0"),
         (vec!["--score", "coco"], 2, "ade20k150"),
     ] {
         let output = sdtrain(&[&["metrics", "--pred", &truth, "--gt", &truth], &arguments[..]].concat());
@@ -109,11 +109,11 @@ fn metrics_of_folders_are_those_of_numpy() {
         assert_eq!(output.status.code(), Some(code), "{pred}");
         assert!(text(&output.stderr).contains(part), "{pred}: {}", text(&output.stderr));
     }
-    let shallow = ["metrics", "--pred", &path("shallow.png"), "--gt", &path("shallow.png"), "--steps-per-metre", "50"];
+    let shallow = ["metrics", "--pred", &path("shallow.png"), "--gt", &path("shallow.png"), "--depth-scale", "1/50"];
     let read = sdtrain(&shallow);
     assert!(read.status.success(), "whoever says the unit means it");
-    assert!(text(&read.stdout).contains("PNG files hold 50 steps a metre"), "{}", text(&read.stdout));
-    let holes = ["metrics", "--pred", &path("holes.npy"), "--gt", &path("shallow.png"), "--steps-per-metre", "50"];
+    assert!(text(&read.stdout).contains("PNG files: metres = value / 50"), "{}", text(&read.stdout));
+    let holes = ["metrics", "--pred", &path("holes.npy"), "--gt", &path("shallow.png"), "--depth-scale", "1/50"];
     assert!(text(&sdtrain(&holes).stdout).contains("32 of 48 predicted pixels are no depth"));
     assert_eq!(json(&sdtrain(&[&holes[..], &["--json"]].concat()))["invalid_predictions"]["pixels"], 32);
     let far = sdtrain(&["metrics", "--pred", &truth, "--gt", &truth, "--min-depth", "9.99", "--cap", "9.995"]);

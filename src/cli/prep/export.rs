@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::run::fraction;
 use crate::cli::exit::Exit;
+use crate::cli::fraction::step;
 use crate::cli::output::{Output, bytes};
 use crate::cli::sets::complete_sets;
 use crate::run::Progress;
@@ -40,10 +40,6 @@ enum To {
     Png,
     /// NAME-000000.tar with KEY.image.png, KEY.depth.npy, KEY.semantics.png, KEY.json
     Webdataset,
-}
-
-fn step(text: &str) -> Result<f64, String> {
-    fraction(text).and_then(|s| if s > 0.0 { Ok(s) } else { Err("expected a step above 0".to_owned()) })
 }
 
 impl Args {

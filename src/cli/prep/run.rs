@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::cli::exit::{Exit, Usage};
+use crate::cli::fraction::fraction;
 use crate::cli::output::{Output, bytes};
 use crate::run::{Derivation, Estimate, Outcome, Part, RunOptions, convert, derive, estimate, estimate_derived};
 use crate::shard::{DepthEncoding, Set};
@@ -56,16 +57,6 @@ pub(super) struct RunArgs {
 enum DepthDtype {
     Float32,
     Uint16,
-}
-
-/// A number such as `0.001` or `1/256`.
-pub(super) fn fraction(text: &str) -> Result<f64, String> {
-    let number = |t: &str| t.trim().parse::<f64>().ok().filter(|n| n.is_finite());
-    let value = match text.split_once('/') {
-        Some((above, below)) => number(above).zip(number(below).filter(|&b| b != 0.0)).map(|(a, b)| a / b),
-        None => number(text),
-    };
-    value.ok_or_else(|| format!("expected a number or a fraction such as 1/256, found {text:?}"))
 }
 
 /// A set that was made from another one.
@@ -316,15 +307,6 @@ fn scheduled_part(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Pa
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fractions_are_numbers_too() {
-        assert_eq!(fraction("1/256"), Ok(1.0 / 256.0));
-        assert_eq!(fraction("0.001"), Ok(0.001));
-        for text in ["1/0", "", "x", "1/2/3", "inf", "nan"] {
-            assert!(fraction(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn schedulers_name_the_part() {

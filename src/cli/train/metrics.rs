@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::eval::{RulesArgs, depth_text, depth_value, exit_of, semantics_text};
 use crate::cli::exit::{Exit, Usage};
+use crate::cli::fraction::step;
 use crate::cli::output::Output;
 use crate::label::LabelSpace;
 use crate::sample::Semantics;
@@ -27,20 +28,17 @@ pub(super) struct Args {
     gt: PathBuf,
     #[command(flatten)]
     rules: RulesArgs,
-    /// Steps of a PNG in one metre: 1000 for millimetres, 256 for KITTI [default: 256 with the KITTI protocols, else 1000]
-    #[arg(long, value_name = "N")]
-    steps_per_metre: Option<f64>,
+    /// Metres of one step of a PNG: 1/1000 for millimetres, 1/256 for KITTI [default: 1/256 with the KITTI protocols, else 1/1000]
+    #[arg(long, value_name = "METRES", value_parser = step)]
+    depth_scale: Option<f64>,
 }
 
 impl Args {
     pub(super) fn run(&self, output: &Output) -> Result<Exit> {
         let protocol = self.rules.protocol(None)?;
         let is_kitti = ["kb_garg", "kb_eigen", "full_garg"].contains(&protocol.name.as_str());
-        let usual = if is_kitti { 256.0 } else { 1000.0 };
-        let steps = Steps { per_metre: self.steps_per_metre.unwrap_or(usual), asked: self.steps_per_metre.is_some() };
-        if !(steps.per_metre.is_finite() && steps.per_metre > 0.0) {
-            return Err(Usage(format!("{} steps in a metre cannot be", steps.per_metre)).into());
-        }
+        let usual = if is_kitti { 1.0 / 256.0 } else { 1e-3 };
+        let scale = Scale { metres: self.depth_scale.unwrap_or(usual), asked: self.depth_scale.is_some() };
         let (predictions, truths) = (Maps::open(&self.pred)?, Maps::open(&self.gt)?);
         let mut semantics = Labels::new(&predictions, &truths, self.rules.score()?)?;
         let alone = predictions.single().zip(truths.single());
@@ -58,7 +56,7 @@ impl Args {
         let mut tally = Tally::default();
         let mut invalid = Invalid::default();
         for (prediction, truth) in &pairs {
-            let ((p, said), (t, labels)) = (predictions.get(prediction, steps)?, truths.get(truth, steps)?);
+            let ((p, said), (t, labels)) = (predictions.get(prediction, scale)?, truths.get(truth, scale)?);
             invalid.count(&p.values);
             let place = truths.place(truth, &t);
             protocol.check((t.height, t.width), place).map_err(|reason| Usage(format!("{truth}: {reason}")))?;
@@ -77,10 +75,9 @@ impl Args {
             ));
         }
         if predictions.reads_png() || truths.reads_png() {
-            let said =
-                if steps.asked { "" } else { ", as is usual with this protocol; --steps-per-metre says otherwise" };
-            text.push(format!("  PNG files hold {} steps a metre{said}", steps.per_metre));
-            value["steps_per_metre"] = json!(steps.per_metre);
+            let said = if scale.asked { "" } else { ", as is usual with this protocol; --depth-scale says otherwise" };
+            text.push(format!("  PNG files: metres = value / {}{said}", 1.0 / scale.metres));
+            value["depth_scale_m"] = json!(scale.metres);
         }
         value["invalid_predictions"] = json!({ "pixels": invalid.pixels, "of": invalid.of });
         if let Some((space, scores)) = semantics.map(Labels::scores) {
@@ -93,11 +90,11 @@ impl Args {
     }
 }
 
-/// Steps of a PNG in one metre.
+/// Metres of one step of a PNG.
 #[derive(Clone, Copy)]
-struct Steps {
-    per_metre: f64,
-    /// Whether they were said, and not taken for what is usual.
+struct Scale {
+    metres: f64,
+    /// Whether it was said, and not taken for what is usual.
     asked: bool,
 }
 
@@ -212,11 +209,11 @@ impl Maps {
         }
     }
 
-    fn get(&self, name: &str, steps: Steps) -> Result<(Metres, Option<Semantics>)> {
+    fn get(&self, name: &str, scale: Scale) -> Result<(Metres, Option<Semantics>)> {
         match self {
             Self::Files(files, _) => {
                 let path = files.get(name).with_context(|| name.to_owned())?;
-                Ok((read(path, steps)?, None))
+                Ok((read(path, scale)?, None))
             }
             Self::Set(set, rows) => {
                 let sample = set.sample(*rows.get(name).with_context(|| name.to_owned())?)?;
@@ -228,21 +225,23 @@ impl Maps {
     }
 }
 
-fn read(path: &Path, steps: Steps) -> Result<Metres> {
+fn read(path: &Path, scale: Scale) -> Result<Metres> {
     let in_file = || path.display().to_string();
     let bytes = read_bytes(path).with_context(in_file)?;
     let map = decode_f32(&bytes, Endian::Big).with_context(in_file)?;
     let (height, width) = map.dim();
     let metres = path.extension().is_some_and(|e| e == "npy");
     let bits = decode_bits(&bytes).with_context(in_file)?;
-    if !(metres || steps.asked || bits > 8) {
+    if !(metres || scale.asked || bits > 8) {
         let usage = format!(
-            "{}: expected 16 bits, found {bits}; if this is depth all the same, --steps-per-metre says in which unit",
+            "{}: expected 16 bits, found {bits}; if this is depth all the same, --depth-scale says in which unit",
             path.display()
         );
         return Err(Usage(usage).into());
     }
-    let value = |v: &f32| if metres { *v } else { (f64::from(*v) / steps.per_metre) as f32 };
+    // 1000 and 256 steps a metre are exact, a thousandth is not.
+    let per_metre = 1.0 / scale.metres;
+    let value = |v: &f32| if metres { *v } else { (f64::from(*v) / per_metre) as f32 };
     Ok(Metres { values: map.iter().map(value).collect(), height, width })
 }
 

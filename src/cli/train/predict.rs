@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::network::{NetworkArgs, Trained};
 use crate::cli::exit::{Exit, Usage, message};
+use crate::cli::fraction::step;
 use crate::cli::output::Output;
 use crate::cli::picture::png;
 use crate::file::write_atomically;
@@ -40,9 +41,9 @@ pub(super) struct Args {
     /// What to write, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KINDS", default_value = "npy,classes,sheet")]
     to: Vec<Kind>,
-    /// Steps of the depth PNG in one metre [default: 1000, or 256 if the network sees farther than 65 m]
-    #[arg(long, value_name = "N")]
-    steps_per_metre: Option<f64>,
+    /// Metres of one step of the depth PNG, e.g. 1/256 [default: 1/1000, or 1/256 if the network sees farther than 65 m]
+    #[arg(long, value_name = "METRES", value_parser = step)]
+    depth_step: Option<f64>,
     /// Horizontal field of view of the camera in degrees, for the point cloud [default: 63, a Kinect's]
     #[arg(long, value_name = "DEGREES", conflicts_with = "fx")]
     fov: Option<f64>,
@@ -67,7 +68,7 @@ pub(super) struct Args {
 enum Kind {
     /// depth/NAME.npy: float32 metres
     Npy,
-    /// depth-png/NAME.png: 16 bits, --steps-per-metre
+    /// depth-png/NAME.png: 16 bits, --depth-step
     Png,
     /// classes/NAME.png: ids of ADE20K-150 in its colours
     Classes,
@@ -103,7 +104,7 @@ impl Args {
         if !semantics && self.to.contains(&Kind::Classes) {
             output.say("the network has learned depth alone: no classes are written");
         }
-        let steps = self.steps(&network)?;
+        let step = self.step(&network)?;
         let mut features = self.features.as_ref().map(|_| Features::default());
         let (mut results, mut rows, mut sheets, mut failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let inputs: BTreeSet<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
@@ -131,7 +132,7 @@ impl Args {
                     );
                     continue;
                 }
-                results.push(self.write(&said, file, &inputs, steps)?);
+                results.push(self.write(&said, file, &inputs, step)?);
                 if self.to.contains(&Kind::Sheet) {
                     rows.push(Row::prediction(said.name, for_sheet(said.sample)));
                     if rows.len() == SHEET_ROWS {
@@ -152,7 +153,7 @@ impl Args {
         let mut text = vec![format!("{} pictures: {}", results.len(), self.out.display())];
         text.extend(sheets.iter().map(|sheet| sheet.display().to_string()));
         if self.to.contains(&Kind::Png) {
-            text.push(format!("depth-png: metres = value / {steps}"));
+            text.push(format!("depth-png: metres = value / {}", 1.0 / step));
         }
         if self.to.contains(&Kind::Ply) && self.fx.is_none() && self.fov.is_none() {
             text.push(format!(
@@ -162,7 +163,7 @@ impl Args {
         let value = json!({
             "model": network.config().model,
             "size": size.to_json(network.config()),
-            "steps_per_metre": self.to.contains(&Kind::Png).then_some(steps),
+            "depth_step_m": self.to.contains(&Kind::Png).then_some(step),
             "pictures": results,
             "sheets": sheets,
             "features": self.features,
@@ -191,7 +192,7 @@ impl Args {
     }
 
     fn check(&self) -> Result<()> {
-        let positive = [("--fx", self.fx), ("--fy", self.fy), ("--steps-per-metre", self.steps_per_metre)];
+        let positive = [("--fx", self.fx), ("--fy", self.fy)];
         if let Some((option, value)) = positive.into_iter().find(|(_, v)| v.is_some_and(|v| !(1e-3..=1e9).contains(&v)))
         {
             return Err(
@@ -208,18 +209,18 @@ impl Args {
         Ok(())
     }
 
-    /// Steps of the depth PNG in one metre; the network's largest depth must fit.
-    fn steps<D: Backend<f32>>(&self, network: &Dss<f32, D>) -> Result<f64> {
+    /// Metres of one step of the depth PNG; the network's largest depth must fit.
+    fn step<D: Backend<f32>>(&self, network: &Dss<f32, D>) -> Result<f64> {
         let d_max = network.config().d_max;
-        let steps = self.steps_per_metre.unwrap_or(if d_max <= 65.0 { 1000.0 } else { 256.0 });
-        if self.to.contains(&Kind::Png) && d_max * steps > 65535.0 {
-            let most = 65535.0 / d_max;
+        let step = self.depth_step.unwrap_or(if d_max <= 65.0 { 1e-3 } else { 1.0 / 256.0 });
+        if self.to.contains(&Kind::Png) && d_max / step > 65535.0 {
             return Err(Usage(format!(
-                "{d_max} m in steps of 1/{steps} m do not fit 16 bits; --steps-per-metre may be {most:.0} at most"
+                "{d_max} m in steps of {step} m do not fit 16 bits; --depth-step must be {:.6} at least",
+                d_max / 65535.0
             ))
             .into());
         }
-        Ok(steps)
+        Ok(step)
     }
 
     /// What the network says of the pictures of a file.
@@ -248,7 +249,7 @@ impl Args {
     }
 
     /// Writes the files of one picture; says which.
-    fn write(&self, said: &Said, source: &Path, inputs: &BTreeSet<PathBuf>, steps: f64) -> Result<Value> {
+    fn write(&self, said: &Said, source: &Path, inputs: &BTreeSet<PathBuf>, step: f64) -> Result<Value> {
         let Said { name, sample } = said;
         let mut written: BTreeMap<&str, PathBuf> = BTreeMap::new();
         let mut save = |kind: &'static str, ending: &str, bytes: &[u8]| {
@@ -263,7 +264,7 @@ impl Args {
             match kind {
                 Kind::Npy => save("depth", "npy", &depth_npy(&sample.depth))?,
                 Kind::Png => {
-                    let bytes = depth_png(&sample.depth, 1.0 / steps);
+                    let bytes = depth_png(&sample.depth, step);
                     save("depth-png", "png", &bytes.map_err(|m| anyhow!("{m} m do not fit 16 bits"))?)?;
                 }
                 Kind::Classes => {

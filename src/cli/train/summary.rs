@@ -19,6 +19,9 @@ pub(super) struct Args {
     /// Rows and columns of the pictures [default: those of the network]
     #[arg(long, value_name = "HxW", value_parser = super::size)]
     size: Option<(usize, usize)>,
+    /// Exchange of features between the tasks, of a named network [default: lg_cat]
+    #[arg(long, value_name = "KIND")]
+    exchange: Option<String>,
     /// Pictures at once, for the memory
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
@@ -77,11 +80,18 @@ impl Args {
     fn config(&self) -> Result<Config> {
         let path = Path::new(&self.network);
         let config = if path.exists() {
+            if self.exchange.is_some() {
+                return Err(Usage(format!("{} has an exchange; --exchange is for named networks", self.network)).into());
+            }
             let checkpoint = weights_of(path)?;
             let config = checkpoint.config().cloned();
             config.ok_or_else(|| Usage(format!("{} does not say of which network it is", self.network)))?
         } else {
-            Config::named(&self.network).map_err(|e| Usage(e.to_string()))?
+            let mut asked = json!({ "model": self.network });
+            if let Some(kind) = &self.exchange {
+                asked["exchange"] = json!(kind);
+            }
+            Config::from_json(&asked.to_string()).map_err(|e| Usage(e.to_string()))?
         };
         Ok(self.size.map_or_else(|| config.clone(), |size| config.clone().running_at(size)))
     }

@@ -5,9 +5,10 @@ use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 
 use crate::cli::exit::{Exit, Usage};
+use crate::cli::fraction::fraction;
 use crate::cli::output::Output;
 use crate::cli::prep::colors::ColorArgs;
-use crate::cli::prep::run::{RunArgs, fraction};
+use crate::cli::prep::run::RunArgs;
 use crate::label::{LabelSpace, Remap};
 use crate::sample::Intrinsics;
 use crate::source::depth_code::{DepthCode, Encoding};

@@ -3,8 +3,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::cli::exit::{Exit, Usage};
+use crate::cli::fraction::fraction;
 use crate::cli::output::Output;
-use crate::cli::prep::run::{RunArgs, fraction};
+use crate::cli::prep::run::RunArgs;
 use crate::label::LabelSpace;
 use crate::source::fit::Fit;
 use crate::source::kitti::{Cameras, DepthKind, Kitti, Missing, Options, Pair};
