@@ -97,6 +97,12 @@ impl Steps {
         true
     }
 
+    /// Says what goes on between two steps; whether there is a bar to show it.
+    pub(super) fn tell(&self, told: &str) -> bool {
+        self.0.set_message(told.to_owned());
+        !self.0.is_hidden()
+    }
+
     /// Something for the person in front of it, above the bar.
     pub(super) fn say(&self, output: &Output, text: impl Display) {
         self.0.suspend(|| output.say(text));

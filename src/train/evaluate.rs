@@ -1,5 +1,7 @@
 //! A network against the truth of sets.
 
+use std::ops::ControlFlow;
+
 use serde::Serialize;
 
 use super::metric::{Average, Confusion, Flip, Picture, Place, Prepared, Protocol, Scores, average, mirror_average};
@@ -69,6 +71,9 @@ pub enum EvaluateError {
     /// No sample at all.
     #[error("the sets hold no sample to evaluate")]
     Empty,
+    /// It was broken off.
+    #[error("stopped before the last picture was evaluated")]
+    Stopped,
 }
 
 /// One sample that was evaluated.
@@ -133,16 +138,17 @@ impl Carrier {
     }
 }
 
-/// Evaluates a network on every sample of `sets`; `told` is called after each.
+/// Evaluates a network on every sample of `sets`; `told` is called after each, and may break the evaluation off.
 ///
 /// # Errors
 ///
-/// A sample that cannot be read where the rules are strict, labels that cannot be carried to the classes of the score.
+/// A sample that cannot be read where the rules are strict, labels that cannot be carried to the classes of the score,
+/// [`EvaluateError::Stopped`].
 pub fn evaluate<D: Backend<f32>>(
     network: &Dss<f32, D>,
     sets: &[Set],
     rules: &Rules,
-    mut told: impl FnMut(&Seen),
+    mut told: impl FnMut(&Seen) -> ControlFlow<()>,
 ) -> Result<Evaluation, EvaluateError> {
     let protocol = &rules.protocol;
     let space = rules.score.or_else(|| sets.iter().find_map(|set| set.spec().label_space)).filter(|_| rules.semantics);
@@ -199,7 +205,10 @@ pub fn evaluate<D: Backend<f32>>(
                 reference.pseudo += of_sample.pseudo;
                 confusion.add_maps(said, truth);
             }
-            told(&Seen { index, key, truth: &sample, prediction: &prediction, classes, picture: &picture });
+            let seen = Seen { index, key, truth: &sample, prediction: &prediction, classes, picture: &picture };
+            if told(&seen).is_break() {
+                return Err(EvaluateError::Stopped);
+            }
             index += 1;
         }
     }

@@ -10,6 +10,7 @@ use semdepth::train::model::{Config, Dss};
 use semdepth::train::predict::{Input, InputSize, predict_input};
 use semdepth::train::session::validation_rules;
 use semdepth::train::settings::Settings;
+use std::ops::ControlFlow;
 
 use super::{nano, rooms};
 
@@ -44,6 +45,7 @@ fn a_picture_and_its_mirror_image_are_averaged_pixel_by_pixel() {
         let apart = picture.prediction.depth.iter().zip(&mean).map(|(a, b)| (a - b).abs());
         assert!(apart.fold(0.0, f32::max) < 1e-5);
         seen += 1;
+        ControlFlow::Continue(())
     });
     assert_eq!(seen, 1);
     let abs_rel = found.unwrap().full.average.unwrap().abs_rel;

@@ -1,7 +1,7 @@
 //! Runs by the library: what they leave, and what they are functions of.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use dfdx::tensor::Cpu;
@@ -17,7 +17,7 @@ use semdepth::train::loader::Feed;
 use semdepth::train::mixing::{MixShares, Mixing, Planned};
 use semdepth::train::model::{Config, Dss, ExchangeKind};
 use semdepth::train::optim::AdamWConfig;
-use semdepth::train::session::{BEST, LOG, Session, VALIDATION};
+use semdepth::train::session::{BEST, LOG, Session, Told, VALIDATION};
 use semdepth::train::settings::Settings;
 use semdepth::train::trainer::{LAST, Trainer};
 use serde_json::Value;
@@ -76,6 +76,41 @@ fn a_stopped_and_continued_run_equals_an_unbroken_one_bit_for_bit() {
     assert_eq!(Checkpoint::read(&unbroken.join(BEST)).unwrap().progress().unwrap().step, best);
     let names: Vec<String> = result(&unbroken).into_keys().filter(|name| name.starts_with("step-")).collect();
     assert_eq!(names, ["step-00000003.safetensors", "step-00000004.safetensors"]);
+}
+
+/// It may be long: whoever stops a run does not wait for its end.
+#[test]
+fn an_evaluation_that_was_broken_off_is_made_when_the_run_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = Arc::new(Data::open(&[rooms(dir.path(), 2)]).unwrap());
+    let settings =
+        Settings { steps: 3, batch: 1, checkpoint_every: 3, validate_every: 2, pictures: 1, ..Settings::default() };
+    let begin = || Trainer::new(Cpu::default(), nano(), settings.clone()).unwrap();
+    let (unbroken, folder) = (dir.path().join("unbroken"), &dir.path().join("broken"));
+    train(&mut begin(), &data, &unbroken, 0).unwrap();
+    let mut trainer = begin();
+    // After steps 2 and 3, the last.
+    for step in [2, 3] {
+        let stop = AtomicBool::new(false);
+        let mut evaluated = 0;
+        let session = Session { folder, data: Arc::clone(&data), validation: Some(&data), stop: &stop };
+        let found = session.run(&mut trainer, |told| {
+            if let Told::Evaluated(..) = told {
+                evaluated += 1;
+                // The one after step 2 is owed when step 3 is to come.
+                stop.store(step == 2 || evaluated == 3, Ordering::Relaxed);
+            }
+        });
+        assert!(found.unwrap().is_none());
+        assert_eq!((trainer.step(), evaluated), (step, if step == 2 { 1 } else { 3 }));
+        let said = std::fs::read_to_string(folder.join(VALIDATION)).unwrap();
+        assert_eq!(said.lines().count() as u64, step - 2);
+        trainer = Trainer::resume(Cpu::default(), &folder.join(LAST)).unwrap();
+        assert_eq!(trainer.step(), step);
+    }
+    assert_eq!(train(&mut trainer, &data, folder, 0).unwrap().unwrap().full.pictures, 2);
+    assert!(result(folder) == result(&unbroken));
+    assert!(train(&mut trainer, &data, folder, 0).unwrap().is_none(), "nothing is owed any more");
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -122,6 +123,7 @@ impl Args {
             if (seen.index + 1).is_multiple_of(50) {
                 output.say(format_args!("{} of {all} pictures", seen.index + 1));
             }
+            ControlFlow::Continue(())
         });
         let evaluation = evaluation.map_err(|error| match error {
             EvaluateError::Protocol { .. } => Usage(error.to_string()).into(),

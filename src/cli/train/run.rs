@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,7 +100,7 @@ impl Args {
             if flag.swap(true, Ordering::Relaxed) {
                 std::process::exit(INTERRUPTED);
             }
-            told.say("stopping after this step, or the evaluation under way; once more stops at once, at the last checkpoint");
+            told.say("stopping after this step; once more stops at once, at the last checkpoint");
         });
         let (mut last, mut unread) = (None, 0);
         let steps = trainer.settings().steps;
@@ -113,6 +114,11 @@ impl Args {
                 unread += report.skipped.len();
                 tell(&bar, output, report, speed, steps, batch);
                 last = Some(report.clone());
+            }
+            Told::Evaluated(done, all) => {
+                if !bar.tell(&format!("evaluated {done} of {all} pictures")) && done.is_multiple_of(50) {
+                    output.say(format_args!("evaluated {done} of {all} pictures"));
+                }
             }
             Told::Unread(reason) => {
                 bar.say(output, format_args!("left out of the evaluation: {reason}"));
@@ -128,11 +134,16 @@ impl Args {
             }
         })?;
         bar.finish();
-        if trainer.step() < steps {
-            let step = trainer.step();
-            let text = format!(
-                "stopped after {step} of {steps} steps; the same command goes on from here, and so does --resume"
-            );
+        let step = trainer.step();
+        // The evaluation after the last step may have been broken off, too.
+        if step < steps || (found.is_none() && validation.is_some() && stop.load(Ordering::Relaxed)) {
+            let text = if step < steps {
+                format!(
+                    "stopped after {step} of {steps} steps; the same command goes on from here, and so does --resume"
+                )
+            } else {
+                format!("stopped in the evaluation after the last of {steps} steps; the same command makes it")
+            };
             let value = json!({
                 "run": self.out, "steps": steps, "stopped_after": step, "last": last, "unread": unread,
             });
@@ -141,7 +152,7 @@ impl Args {
         }
         let is_told = found.is_some();
         let evaluation = match validation {
-            Some(data) => Some(self.evaluation(&trainer, data.sets(), found)?),
+            Some(data) => Some(self.evaluation(&trainer, data.sets(), found, &stop)?),
             None => None,
         };
         if let Some((.., reasons)) = evaluation.as_ref().filter(|_| !is_told) {
@@ -338,12 +349,15 @@ impl Args {
         trainer: &Trainer<D>,
         sets: &[Set],
         found: Option<Evaluation>,
+        stop: &AtomicBool,
     ) -> Result<(String, serde_json::Value, Vec<String>)> {
         let network = trainer.network();
         let rules = validation_rules(network.config(), trainer.settings())?;
         let found = match found {
             Some(found) => found,
-            None => evaluate(network, sets, &rules, |_| ())?,
+            None => evaluate(network, sets, &rules, |_| {
+                if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?,
         };
         let text = eval::text(&rules.protocol, &found);
         let hash = Checkpoint::read(&self.out.join(LAST))?.hash();

@@ -8,6 +8,7 @@ mod pictures;
 mod validation;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,12 +22,13 @@ use self::lines::Lines;
 pub use self::validation::{Validation, validation_rules};
 use super::checkpoint::Checkpoint;
 use super::data::{Batch, Data};
-use super::evaluate::{Evaluation, evaluate};
+use super::evaluate::{EvaluateError, Evaluation, evaluate};
 use super::fault::TrainError;
 use super::loader::{Feed, Loader};
 use super::mixing::Mixing;
 use super::op::Backend;
 use super::report::{Speed, StepReport};
+use super::settings::Settings;
 use super::trainer::{LAST, Trainer};
 use crate::file;
 
@@ -48,6 +50,8 @@ pub struct Session<'a> {
 pub enum Told<'a> {
     /// A step is done.
     Step(&'a StepReport, &'a Speed),
+    /// A picture of the validation sets was evaluated: which, of how many.
+    Evaluated(usize, usize),
     /// A sample of the validation sets cannot be read, and was left out.
     Unread(&'a str),
     /// The network was evaluated; whether it is the best so far.
@@ -70,9 +74,18 @@ impl Session<'_> {
         Err(TrainError::BestUnknown { path, step, log: self.folder.join(VALIDATION) })
     }
 
+    /// Whether an evaluation after the last finished step was broken off.
+    fn owes_evaluation(&self, step: u64, settings: &Settings) -> Result<bool, TrainError> {
+        let path = self.folder.join(VALIDATION);
+        if self.validation.is_none() || step == 0 || !is_evaluated(step, settings) || !path.exists() {
+            return Ok(false);
+        }
+        Ok(lines::read::<Validation>(&path)?.iter().all(|validation| validation.step != step))
+    }
+
     /// Trains to the planned number of steps, or until `stop` is set, and leaves log and checkpoints in the folder. `observe` is
     /// told of everything that happens. Returns what the last step was evaluated to, if this call did it and there are validation
-    /// sets.
+    /// sets. An evaluation that `stop` breaks off is made when the run goes on.
     ///
     /// # Errors
     ///
@@ -84,17 +97,24 @@ impl Session<'_> {
     ) -> Result<Option<Evaluation>, TrainError> {
         trainer.learn_from(&self.data)?;
         let settings = trainer.settings().clone();
-        if trainer.step() >= settings.steps {
+        let (first, parts) = (trainer.step(), settings.accumulate.max(1));
+        let owes = self.owes_evaluation(first, &settings)?;
+        if first >= settings.steps && !owes {
             return Ok(None);
         }
         std::fs::create_dir_all(self.folder).map_err(io_error(self.folder))?;
-        let (first, parts) = (trainer.step(), settings.accumulate.max(1));
-        let mut log: Lines<StepReport> =
-            Lines::reopen(&self.folder.join(LOG), |report: &StepReport| report.step < first)?;
-        let mut validations: Lines<Validation> =
+        let log = Lines::reopen(&self.folder.join(LOG), |report: &StepReport| report.step < first)?;
+        let validations =
             Lines::reopen(&self.folder.join(VALIDATION), |validation: &Validation| validation.step <= first)?;
         self.best_is_known(first, &validations)?;
-        let mut events = Events::begin(self.folder, first)?;
+        let mut books = Books { log, validations, events: Events::begin(self.folder, first)? };
+        if owes {
+            match self.account(trainer, &settings, &mut books, &mut observe)? {
+                ControlFlow::Continue(evaluation) if first >= settings.steps => return Ok(evaluation),
+                ControlFlow::Continue(_) => (),
+                ControlFlow::Break(()) => return Ok(None),
+            }
+        }
         let mixing = Mixing::new(&settings.mix, settings.seed, &self.data)?;
         let feed = Feed {
             data: Arc::clone(&self.data),
@@ -103,58 +123,82 @@ impl Session<'_> {
             mixing,
         };
         let mut loader = Loader::start(feed, first * parts as u64);
-        let draw_curves = |log: &Lines<StepReport>, validations: &Lines<Validation>| {
-            let (log, validations) = (log.all().into(), validations.all().into());
-            pictures::curves(self.folder, &History { log, validations, steps: settings.steps })
-        };
-        let (mut clock, mut at_the_end) = (Clock::default(), None);
+        let mut clock = Clock::default();
         while trainer.step() < settings.steps && !self.stop.load(Ordering::Relaxed) {
             let began = Instant::now();
             let batches = (0..parts).map(|_| loader.receive()).collect::<Result<Vec<_>, _>>()?;
             let report = trainer.learn(&batches)?;
             if !report.is_finite() {
-                log.add(report.clone())?;
+                books.log.add(report.clone())?;
                 return Err(self.not_finite(trainer, &batches, report.step));
             }
-            events.step(&report)?;
+            books.events.step(&report)?;
             clock.step(began);
             let speed = Speed { waited: loader.waited().as_secs_f64(), ..clock.speed() };
             observe(Told::Step(&report, &speed));
-            log.add(report)?;
-            let (step, is_last) = (trainer.step(), trainer.step() == settings.steps);
-            if step.is_multiple_of(settings.validate_every.max(1)) || is_last {
-                // Single pictures need memory of other sizes than batches, before and after.
-                trainer.network().device().give_back_idle();
-                if let Some(data) = self.validation {
-                    let rules = validation_rules(trainer.network().config(), &settings)?;
-                    let found = evaluate(trainer.network(), data.sets(), &rules, |_| ())?;
-                    found.unread.iter().for_each(|reason| observe(Told::Unread(reason)));
-                    let validation = Validation::new(step, &found);
-                    let is_best = validations.all().iter().all(|other| validation.beats(other, settings.best));
-                    if is_best {
-                        trainer.save(&self.folder.join(BEST))?;
-                    }
-                    events.validation(&validation)?;
-                    observe(Told::Validated(&validation, is_best));
-                    validations.add(validation)?;
-                    at_the_end = is_last.then_some(found);
-                }
-                if settings.pictures > 0 {
-                    let shown = self.validation.unwrap_or(&self.data);
-                    pictures::sheet(self.folder, trainer, shown, settings.pictures)?;
-                }
-                trainer.network().device().give_back_idle();
-            }
-            if step.is_multiple_of(settings.checkpoint_every.max(1)) || is_last {
-                self.save(trainer, settings.keep)?;
-                draw_curves(&log, &validations)?;
+            books.log.add(report)?;
+            match self.account(trainer, &settings, &mut books, &mut observe)? {
+                ControlFlow::Continue(evaluation) if trainer.step() >= settings.steps => return Ok(evaluation),
+                ControlFlow::Continue(_) => (),
+                ControlFlow::Break(()) => break,
             }
         }
-        if trainer.step() < settings.steps {
-            trainer.save(&self.folder.join(LAST))?;
-            draw_curves(&log, &validations)?;
+        trainer.save(&self.folder.join(LAST))?;
+        self.draw_curves(&books, &settings)?;
+        Ok(None)
+    }
+
+    /// What is due after the step that was just finished: an evaluation, pictures, checkpoints. Says what the network was evaluated to,
+    /// if it was; breaks off with the evaluation.
+    fn account<D: Backend<f32>>(
+        &self,
+        trainer: &Trainer<D>,
+        settings: &Settings,
+        books: &mut Books,
+        observe: &mut impl FnMut(Told<'_>),
+    ) -> Result<ControlFlow<(), Option<Evaluation>>, TrainError> {
+        let (step, mut evaluation) = (trainer.step(), None);
+        if is_evaluated(step, settings) {
+            // Single pictures need memory of other sizes than batches, before and after.
+            trainer.network().device().give_back_idle();
+            if let Some(data) = self.validation {
+                let rules = validation_rules(trainer.network().config(), settings)?;
+                let found = evaluate(trainer.network(), data.sets(), &rules, |seen| {
+                    observe(Told::Evaluated(seen.index + 1, data.len()));
+                    let stop = self.stop.load(Ordering::Relaxed);
+                    if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
+                let found = match found {
+                    Err(EvaluateError::Stopped) => return Ok(ControlFlow::Break(())),
+                    found => found?,
+                };
+                found.unread.iter().for_each(|reason| observe(Told::Unread(reason)));
+                let validation = Validation::new(step, &found);
+                let is_best = books.validations.all().iter().all(|other| validation.beats(other, settings.best));
+                if is_best {
+                    trainer.save(&self.folder.join(BEST))?;
+                }
+                books.events.validation(&validation)?;
+                observe(Told::Validated(&validation, is_best));
+                books.validations.add(validation)?;
+                evaluation = Some(found);
+            }
+            if settings.pictures > 0 {
+                let shown = self.validation.unwrap_or(&self.data);
+                pictures::sheet(self.folder, trainer, shown, settings.pictures)?;
+            }
+            trainer.network().device().give_back_idle();
         }
-        Ok(at_the_end)
+        if step.is_multiple_of(settings.checkpoint_every.max(1)) || step == settings.steps {
+            self.save(trainer, settings.keep)?;
+            self.draw_curves(books, settings)?;
+        }
+        Ok(ControlFlow::Continue(evaluation))
+    }
+
+    fn draw_curves(&self, books: &Books, settings: &Settings) -> Result<(), TrainError> {
+        let (log, validations) = (books.log.all().into(), books.validations.all().into());
+        pictures::curves(self.folder, &History { log, validations, steps: settings.steps })
     }
 
     /// Saves the last checkpoint, and keeps as many others as asked for.
@@ -206,6 +250,18 @@ impl Session<'_> {
             Err(source) => TrainError::Io { path: saved, source },
         }
     }
+}
+
+/// What a run writes down.
+struct Books {
+    log: Lines<StepReport>,
+    validations: Lines<Validation>,
+    events: Events,
+}
+
+/// Whether a run evaluates its network after `step` steps.
+fn is_evaluated(step: u64, settings: &Settings) -> bool {
+    step.is_multiple_of(settings.validate_every.max(1)) || step == settings.steps
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> TrainError {
