@@ -1,6 +1,7 @@
 //! A network against the truth of sets.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -136,6 +137,11 @@ impl Carrier {
     pub fn apply(&self, labels: &Semantics) -> Semantics {
         Semantics::new(labels.values().mapv(|id| self.0[usize::from(id)]))
     }
+}
+
+/// What an evaluation that goes on until `stop` is set is told after each picture.
+pub fn until(stop: &AtomicBool) -> ControlFlow<()> {
+    if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// Evaluates a network on every sample of `sets`; `told` is called after each, and may break the evaluation off.

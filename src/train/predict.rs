@@ -12,7 +12,7 @@ use super::augment::Crop;
 use super::metric::resize;
 use super::model::{self, Config, Dss, WeightsError};
 use super::nn::Pass;
-use super::op::{Backend, Map};
+use super::op::{self, Backend, Map};
 use crate::sample::{Depth, Image, Semantics, Size};
 use crate::source::picture::npy::Npy;
 use crate::source::picture::{self, PictureError};
@@ -159,14 +159,9 @@ fn multiples(config: &Config) -> (usize, usize) {
 
 /// Planes grown below and to the right by their reflection; the edge is not repeated.
 fn reflected(values: &[f32], (h, w): (usize, usize), (rows, columns): (usize, usize)) -> Vec<f32> {
-    let place = |i: usize, n: usize| {
-        let period = (2 * (n - 1)).max(1);
-        let i = i % period;
-        if i < n { i } else { period - i }
-    };
-    let across: Vec<usize> = (0..columns).map(|x| place(x, w)).collect();
+    let across: Vec<usize> = (0..columns).map(|x| op::mirrored(x, w)).collect();
     let plane = |plane: &[f32]| -> Vec<f32> {
-        (0..rows).flat_map(|y| across.iter().map(move |x| place(y, h) * w + x)).map(|at| plane[at]).collect()
+        (0..rows).flat_map(|y| across.iter().map(move |x| op::mirrored(y, h) * w + x)).map(|at| plane[at]).collect()
     };
     values.chunks_exact(h * w).flat_map(plane).collect()
 }

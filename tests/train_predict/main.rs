@@ -215,6 +215,7 @@ fn inputs_that_cannot_be_are_told_apart() {
     check(&[run, &good, "--fov", "180"], 2, "between 0.01 and 180");
     check(&[run, &good, "--fx", "0"], 2, "--fx must be from 0.001");
     check(&[run, &good, "--to", "png", "--depth-step", "1/10000"], 2, "0.000153 at least");
+    check(&[run, &good, "--depth-step", "1001"], 2, "to 1000 m");
     check(&[run, &good, "--size", "0x100"], 2, "HEIGHTxWIDTH");
     check(&[run, &good, "--size", "whole"], 2, "HEIGHTxWIDTH");
     check(&["--weights", run, "--model", "dss-tiny", &good], 2, "is of dss-nano");

@@ -199,6 +199,9 @@ impl Args {
                 Usage(format!("{option} must be from 0.001 to 1000000000, not {}", value.unwrap_or_default())).into()
             );
         }
+        if let Some(step) = self.depth_step.filter(|step| !(1e-9..=1e3).contains(step)) {
+            return Err(Usage(format!("--depth-step must be from 0.000000001 to 1000 m, not {step}")).into());
+        }
         let others = [("--cx", self.cx), ("--cy", self.cy)];
         if let Some((option, value)) = others.into_iter().find(|(_, v)| v.is_some_and(|v| !v.is_finite())) {
             return Err(Usage(format!("{option} must be a finite number, not {}", value.unwrap_or_default())).into());

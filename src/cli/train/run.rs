@@ -1,5 +1,4 @@
 use std::fs::File;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +19,7 @@ use crate::shard::Set;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::data::Data;
 use crate::train::device::{DeviceName, on_device};
-use crate::train::evaluate::{Evaluation, evaluate};
+use crate::train::evaluate::{Evaluation, evaluate, until};
 use crate::train::mixing::Mixing;
 use crate::train::model::Config;
 use crate::train::op::Backend;
@@ -355,9 +354,7 @@ impl Args {
         let rules = validation_rules(network.config(), trainer.settings())?;
         let found = match found {
             Some(found) => found,
-            None => evaluate(network, sets, &rules, |_| {
-                if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })?,
+            None => evaluate(network, sets, &rules, |_| until(stop))?,
         };
         let text = eval::text(&rules.protocol, &found);
         let hash = Checkpoint::read(&self.out.join(LAST))?.hash();

@@ -57,7 +57,7 @@ pub use pointwise::{Function, PointwiseKernel, map};
 pub use pool::{Pool, PoolKernel, plane_means, pool2d};
 pub use product::{ProductKernel, multiply, scale, scale_pixels, scale_planes};
 pub use record::gradient;
-pub use resize::{Line, Resize, ResizeKernel, mirror_pad, resize2d};
+pub use resize::{Line, Resize, ResizeKernel, mirror_pad, mirrored, resize2d};
 pub use row::{AdamStep, Held, Row, RowKernel};
 pub use scalar::Scalar;
 

@@ -1,6 +1,6 @@
 //! Products value by value: of two maps, and of a map with a factor for each plane, for each pixel or for all of it.
 
-use dfdx::shapes::{Axis, HasShape, Shape};
+use dfdx::shapes::{Axes2, Axis, HasShape, Shape};
 use dfdx::tensor::{Cpu, Tape, Tensor};
 use dfdx::tensor_ops::{BroadcastTo, Device, ReshapeTo};
 use rayon::prelude::*;
@@ -37,7 +37,8 @@ pub fn scale<E: Scalar, D: ProductKernel<E>, T: Tape<E, D>>(
     factor: &Vector<E, D>,
 ) -> Map<E, D> {
     assert_eq!(factor.shape().0, 1, "one factor");
-    D::scale(tape, x, factor)
+    let factors = spread(tape, x, factor);
+    D::scale_planes(tape, x, &factors)
 }
 
 /// Multiplies plane (b, c) of `x` by `factors[b, c]`.
@@ -70,6 +71,13 @@ pub fn scale_pixels<E: Scalar, D: ProductKernel<E>, T: Tape<E, D>>(
     D::scale_pixels(tape, x, factors)
 }
 
+/// The one factor for every plane of `x`, in memory of its own: see [`repeated`](super::record::repeated).
+fn spread<E: Scalar, D: Device<E>, T: Tape<E, D>>(tape: &mut T, x: &Map<E, D>, factor: &Vector<E, D>) -> Matrix<E, D> {
+    let (b, c, _, _) = *x.shape();
+    let zeros = x.device().zeros_like(&(b, c));
+    with(tape, factor, |f| f.reshape_like(&()).broadcast_like::<_, Axes2<0, 1>>(&(b, c)) + zeros)
+}
+
 /// The forms of the operations of this file.
 pub trait ProductKernel<E: Scalar>: Device<E> {
     /// [`multiply`].
@@ -79,11 +87,6 @@ pub trait ProductKernel<E: Scalar>: Device<E> {
         b: &Tensor<S, E, Self>,
     ) -> Tensor<S, E, Self> {
         any_device::multiply(tape, a, b)
-    }
-
-    /// [`scale`].
-    fn scale<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factor: &Vector<E, Self>) -> Map<E, Self> {
-        any_device::scale(tape, x, factor)
     }
 
     /// [`scale_planes`].
@@ -111,17 +114,6 @@ mod any_device {
         let shape = *a.shape();
         let (a, b) = (flat(tape, a), flat(tape, b));
         with(tape, &a, |a| (a * b).reshape_like(&shape))
-    }
-
-    pub(super) fn scale<E: Scalar, D: Device<E>, T: Tape<E, D>>(
-        tape: &mut T,
-        x: &Map<E, D>,
-        factor: &Vector<E, D>,
-    ) -> Map<E, D> {
-        let shape = *x.shape();
-        let x = flat(tape, x);
-        let len = *x.shape();
-        with(tape, factor, |f| (f.reshape_like(&()).broadcast_like::<_, Axis<0>>(&len) * x).reshape_like(&shape))
     }
 
     pub(super) fn scale_planes<E: Scalar, D: Device<E>, T: Tape<E, D>>(
@@ -216,20 +208,6 @@ where
         })
     }
 
-    fn scale<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factor: &Vector<E, Self>) -> Map<E, Self> {
-        let shape = *x.shape();
-        let x = flat(tape, x);
-        let (values, f) = (read(&x), read(factor)[0]);
-        let mut y = unwritten(values.len());
-        y.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(y, x)| times(f, x, y));
-        record(tape, [&x, factor], shape, y, move |dy, [dx, df]| {
-            dx.par_chunks_mut(CHUNK).zip(dy.par_chunks(CHUNK)).for_each(|(dx, dy)| add_times(f, dy, dx));
-            // Gathered in order: the sum does not depend on the threads.
-            let sums: Vec<f64> = values.par_chunks(CHUNK).zip(dy.par_chunks(CHUNK)).map(|(x, dy)| dot(x, dy)).collect();
-            df[0] += E::of(sums.iter().sum());
-        })
-    }
-
     fn scale_planes<T: Tape<E, Self>>(tape: &mut T, x: &Map<E, Self>, factors: &Matrix<E, Self>) -> Map<E, Self> {
         let shape @ (_, _, h, w) = *x.shape();
         let plane = h * w;
@@ -299,7 +277,10 @@ mod tests {
             (Kind::Square, true) => multiply(tape, &x, &x),
             (Kind::Square, false) => any_device::multiply(tape, &x, &x),
             (Kind::All, true) => scale(tape, &x, &inputs[1]),
-            (Kind::All, false) => any_device::scale(tape, &x, &inputs[1]),
+            (Kind::All, false) => {
+                let factors = spread(tape, &x, &inputs[1]);
+                any_device::scale_planes(tape, &x, &factors)
+            }
             (Kind::Planes, true) => scale_planes(tape, &x, &shaped(&inputs[1], (2, 3))),
             (Kind::Planes, false) => any_device::scale_planes(tape, &x, &shaped(&inputs[1], (2, 3))),
             (Kind::Pixels, true) => scale_pixels(tape, &x, &shaped(&inputs[1], (2, 1, 2, 5))),

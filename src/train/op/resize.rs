@@ -56,10 +56,7 @@ impl<E: Scalar> Line<E> {
                     Resize::Corners if m > 1 => i as f64 * (n - 1) as f64 / (m - 1) as f64,
                     Resize::Corners => 0.0,
                     Resize::Nearest => (((2 * i + 1) * n) / (2 * m)) as f64,
-                    Resize::Mirrored => {
-                        let at = i.abs_diff(m.saturating_sub(n) / 2);
-                        if at < n { at as f64 } else { (2 * (n - 1)).saturating_sub(at) as f64 }
-                    }
+                    Resize::Mirrored => mirrored(i.abs_diff(m.saturating_sub(n) / 2), n) as f64,
                 };
                 let first = (at.floor() as usize).min(n - 1);
                 (first, (first + 1).min(n - 1), E::of(at - first as f64))
@@ -105,6 +102,13 @@ pub fn resize2d<E: Scalar, D: ResizeKernel<E>, T: Tape<E, D>>(
         return x.clone();
     }
     D::resize2d(tape, x, Line::new(resize, h, size.0), Line::new(resize, w, size.1))
+}
+
+/// Which of `n` cells is seen `i` cells from the first, between mirrors at both ends that do not repeat them.
+pub fn mirrored(i: usize, n: usize) -> usize {
+    let period = (2 * n).saturating_sub(2).max(1);
+    let i = i % period;
+    if i < n { i } else { period - i }
 }
 
 /// Puts a mirrored border of `border` cells around every plane of `x`.

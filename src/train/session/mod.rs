@@ -22,7 +22,7 @@ use self::lines::Lines;
 pub use self::validation::{Validation, validation_rules};
 use super::checkpoint::Checkpoint;
 use super::data::{Batch, Data};
-use super::evaluate::{EvaluateError, Evaluation, evaluate};
+use super::evaluate::{EvaluateError, Evaluation, evaluate, until};
 use super::fault::TrainError;
 use super::loader::{Feed, Loader};
 use super::mixing::Mixing;
@@ -165,8 +165,7 @@ impl Session<'_> {
                 let rules = validation_rules(trainer.network().config(), settings)?;
                 let found = evaluate(trainer.network(), data.sets(), &rules, |seen| {
                     observe(Told::Evaluated(seen.index + 1, data.len()));
-                    let stop = self.stop.load(Ordering::Relaxed);
-                    if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    until(self.stop)
                 });
                 let found = match found {
                     Err(EvaluateError::Stopped) => return Ok(ControlFlow::Break(())),
